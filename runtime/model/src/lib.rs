@@ -1,0 +1,52 @@
+//! Kiln's model: machine images as data, declared in Rust.
+//!
+//! What a recipe sees. [`image!`] expands to the builder calls of this crate, and a recipe can be
+//! written by hand with the same builder. The result is a [`Document`]: plain data that the host reads.
+//! This crate does no input or output beyond printing the Document; it knows neither keys nor drivers.
+//!
+//! ```
+//! use kiln::prelude::*;
+//!
+//! fn web() -> Image {
+//!     Image::new("web", env!("CARGO_MANIFEST_DIR"))
+//!         .base(debian("bookworm"))
+//!         .layer(Layer::new("packages").step(step::apt(["nginx"])))
+//!         .layer(Layer::new("site").step(step::run("nginx -t")))
+//!         .test(Test::new("serves").http("http://localhost/").status(200))
+//! }
+//!
+//! let document = Document::new().image(web());
+//! assert_eq!(document.images()[0].name, "web");
+//! ```
+
+mod base;
+mod document;
+mod image;
+mod layer;
+mod lowering;
+mod op;
+mod origin;
+mod problem;
+pub mod step;
+mod test;
+
+pub use base::{Base, Debian, OciLayout, RootArchive, debian, oci_layout, root_archive, scratch};
+pub use document::{BaseNode, Document, ImageNode, LayerNode, Version};
+pub use image::Image;
+pub use kiln_macros::image;
+pub use layer::{Layer, StepNode};
+pub use lowering::Lowering;
+pub use op::{Command, Exec, Limits, Mode, Op, Owner, Put, Resolve, Source};
+pub use origin::Origin;
+pub use problem::{Problem, Problems};
+pub use step::Step;
+pub use test::{Probe, Test};
+
+/// What every recipe imports.
+pub mod prelude {
+    pub use crate::{
+        Document, Image, Layer, Step, Test, debian, image, oci_layout, root_archive, scratch, step,
+    };
+}
+
+pub use kiln_rules as rules;

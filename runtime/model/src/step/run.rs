@@ -1,0 +1,45 @@
+use super::{Step, options};
+use crate::{Command, Lowering, Origin};
+
+/// Runs shell text in the image. See [`run`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    origin: Origin,
+    script: String,
+    running: options::Running,
+}
+
+/// Runs text with `/bin/sh -e` in the image: the first command that fails fails the layer.
+#[track_caller]
+pub fn run(script: impl Into<String>) -> Run {
+    Run { origin: Origin::caller(), script: script.into(), running: options::Running::default() }
+}
+
+impl Run {
+    options::running_methods!();
+}
+
+impl Step for Run {
+    fn kind(&self) -> &'static str {
+        "run"
+    }
+
+    fn title(&self) -> String {
+        let mut lines = self.script.lines().map(str::trim).filter(|line| !line.is_empty());
+        let first = lines.next().unwrap_or_default();
+        let more = if lines.next().is_some() { " …" } else { "" };
+        format!("run {first}{more}")
+    }
+
+    fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    fn lower(self, into: &mut Lowering) {
+        if self.script.trim().is_empty() {
+            into.problem("`run` has no command", Some("write a command, or remove the step".into()));
+        }
+        let exec = self.running.exec(Command::Shell(self.script), into);
+        into.exec(exec);
+    }
+}

@@ -1,0 +1,37 @@
+//! What is well formed in a recipe: names, paths, modes, durations, sizes.
+//!
+//! The one place for these rules. `image!` applies them to literals while a recipe compiles, the model
+//! applies them to computed values when the recipe runs, so both say the same words. A rule takes the
+//! text and returns what is wrong with it; it reads nothing, and knows neither spans nor origins.
+
+mod mode;
+mod name;
+mod path;
+mod quantity;
+mod suite;
+
+pub use mode::mode;
+pub use name::{account, env_name, node, package, systemd_unit};
+pub use path::{destination, source};
+pub use quantity::{bytes, digest, duration, port, url};
+pub use suite::{SUITES, suite};
+
+/// What is wrong with a value, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// What was found and what is expected: lowercase, no full stop, names in backticks.
+    pub message: String,
+    /// What to do, where there is more to say than the message does.
+    pub help: Option<String>,
+}
+
+impl Fault {
+    fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), help: None }
+    }
+
+    fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
