@@ -1,0 +1,149 @@
+use kiln::Origin;
+use serde::Serialize;
+
+/// What happens during a bake, as it happens. One event is one line of `--format json`; names and
+/// fields are a contract, versioned by [`Event::VERSION`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The first event.
+    Started {
+        /// Of the format of events.
+        version: u32,
+        /// How many layers and bases are looked at.
+        nodes: usize,
+    },
+    /// A node was found in the store.
+    Cached {
+        /// Which.
+        #[serde(flatten)]
+        node: NodeName,
+        /// Its cache key.
+        key: String,
+    },
+    /// A node is being built.
+    Building {
+        /// Which.
+        #[serde(flatten)]
+        node: NodeName,
+        /// Why it is not taken from the store.
+        why: String,
+        /// How many steps it has.
+        steps: usize,
+    },
+    /// A step of a layer begins.
+    Step {
+        /// Of which layer.
+        #[serde(flatten)]
+        node: NodeName,
+        /// Its position in the layer, from 1.
+        index: usize,
+        /// In words.
+        title: String,
+        /// Where it was written.
+        origin: Origin,
+    },
+    /// Something that a step printed.
+    Output {
+        /// Of which layer.
+        #[serde(flatten)]
+        node: NodeName,
+        /// One line, without its end.
+        line: String,
+    },
+    /// A node was built.
+    Built {
+        /// Which.
+        #[serde(flatten)]
+        node: NodeName,
+        /// Its cache key.
+        key: String,
+        /// Milliseconds.
+        ms: u64,
+    },
+    /// A node failed.
+    Failed {
+        /// Which.
+        #[serde(flatten)]
+        node: NodeName,
+        /// What and why.
+        message: String,
+        /// Where in the recipe.
+        origin: Option<Origin>,
+        /// What to do.
+        help: Option<String>,
+        /// What the failing command printed.
+        output: Vec<String>,
+    },
+    /// A node was not built because what it stands on failed.
+    Skipped {
+        /// Which.
+        #[serde(flatten)]
+        node: NodeName,
+    },
+    /// An image is complete.
+    Image {
+        /// Its name.
+        image: String,
+        /// The driver's name for it.
+        artifact: String,
+        /// The digest of its root, where the driver gives one.
+        digest: Option<String>,
+    },
+    /// A test of an image ended.
+    Test {
+        /// Of which image.
+        image: String,
+        /// Its name.
+        test: String,
+        /// Where it was written.
+        origin: Origin,
+        /// Milliseconds.
+        ms: u64,
+        /// Why it failed; absent when it passed.
+        failure: Option<String>,
+        /// What it printed when it failed.
+        output: Vec<String>,
+    },
+    /// Something that does not stop the bake.
+    Warning {
+        /// In words.
+        message: String,
+    },
+    /// The last event.
+    Summary {
+        /// Nodes built.
+        built: usize,
+        /// Nodes taken from the store.
+        cached: usize,
+        /// Nodes and tests that failed.
+        failed: usize,
+        /// Deployments changed.
+        deployed: usize,
+        /// Milliseconds.
+        ms: u64,
+    },
+}
+
+impl Event {
+    /// Of the format of events. It changes when a field or an event changes its meaning or goes.
+    pub const VERSION: u32 = 1;
+}
+
+/// A layer or a base, in the words of the recipe.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct NodeName {
+    /// The image.
+    pub image: String,
+    /// The layer; `base` for what the image starts from.
+    pub layer: String,
+}
+
+impl std::fmt::Display for NodeName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.image, self.layer)
+    }
+}
+
+/// Receives events. Called from several threads.
+pub type Events<'a> = &'a (dyn Fn(Event) + Send + Sync);
