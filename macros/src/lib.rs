@@ -1,3 +1,99 @@
-//! .
+//! `image!`: a machine image as an ordinary Rust function.
+//!
+//! The pipeline, each stage in a module of its own: [`ast`] reads tokens and never fails on a value,
+//! [`check`] turns the raw tree into a [`valid`] one against the tables of [`schema`] and reports every
+//! mistake into a [`diag::Sink`], [`lower`] writes builder calls and cannot fail.
+//!
+//! **Invariant:** nothing is read but the files that a recipe names, to check that they are there and
+//! that a template is well formed. What is well formed is decided by `kiln-rules`, not here.
+
+mod ast;
+mod check;
+mod diag;
+mod lower;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod valid;
+
+/// Declares a machine image: expands to a function that returns `kiln::Image`.
+///
+/// ```
+/// use kiln::prelude::*;
+///
+/// const WORKERS: u32 = 4;
+///
+/// image! {
+///     /// Debian 12 with nginx.
+///     pub web(version: &str) {
+///         base: debian("bookworm"),
+///
+///         layer packages {
+///             apt: ["nginx", "ca-certificates"] { recommends: false },
+///         }
+///
+///         layer site {
+///             file: "/srv/www/version" { content: version, owner: "www-data", mode: 0o644 },
+///             service: "nginx" { enable: true },
+///             run: "nginx -t" { env: { WORKERS: WORKERS.to_string() }, timeout: "1m" },
+///         }
+///
+///         test serves { http: "http://localhost/version", status: 200, within: "30s" }
+///     }
+/// }
+///
+/// image! {
+///     staging { base: web("1.2"), layer mark { file: "/etc/staging" { content: "" } } }
+/// }
+///
+/// let document = Document::new().image(staging());
+/// assert_eq!(document.images().len(), 2);
+/// # assert_eq!(document.problems(), []);
+/// ```
+///
+/// # Form
+///
+/// Attributes, a visibility, a name, parameters if there are any, and in braces:
+///
+/// - `base: EXPRESSION` — required; anything that is `Into<kiln::Base>`.
+/// - `start: [ARGUMENT, …]` — what runs when the image is started as a container.
+/// - `layer NAME { STEPS }` — any number. A step is `key: value` or `key: source => destination`,
+///   with options in braces after it.
+/// - `test NAME { … }` — any number; exactly one of `run`, `http` and `tcp`.
+///
+/// `key: value` ends with a comma, a block needs none. Every value is a Rust expression. Only one kind is
+/// written differently from elsewhere: a struct literal needs parentheres around it, because braces after
+/// a value hold its options.
+///
+/// Steps are the functions of `kiln::step`, options are the methods of what these return; so each key is
+/// documented there. `env` and `vars` take `{ NAME: value, … }`, and `step: EXPRESSION` takes anything that
+/// implements `kiln::Step`.
+///
+/// # What it expands to
+///
+/// One chain of calls on `kiln::Image`, one call per key, in the order written. Beside the function stands
+/// a hidden empty type of the same name whose constant `DEPTH` is one more than its base's. It makes a
+/// cycle of bases an error of the compiler, and it is why `base: name()` must call a recipe or a base of
+/// `kiln`. A function of your own that returns a base is called from a block, which is not looked into:
+/// `base: { helper() }`.
+///
+/// # Errors
+///
+/// All mistakes of a recipe are reported at once, each at the token it is about, and the function is
+/// there all the same, so that what refers to it does not fail too. A template variable that is given but
+/// not used is a warning (of the lint `deprecated`: the only one that a macro can raise on stable Rust).
 #[proc_macro]
-pub fn image(input: proc_macro::TokenStream) -> proc_macro::TokenStream { input }
+pub fn image(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    expand(input.into(), &check::Inputs::of_this_crate()).into()
+}
+
+fn expand(input: proc_macro2::TokenStream, inputs: &check::Inputs) -> proc_macro2::TokenStream {
+    let mut sink = diag::Sink::default();
+    match ast::Recipe::parse(input) {
+        Ok(raw) => {
+            let recipe = check::recipe(raw, inputs, &mut sink);
+            lower::recipe(&recipe, sink)
+        }
+        Err(error) => error.into_compile_error(),
+    }
+}

@@ -125,6 +125,25 @@ pub fn scratch() -> Base {
     Base::Scratch(Origin::caller())
 }
 
+/// The type beside each function that starts a chain of images, as `image!` makes one beside each recipe:
+/// its constant is how many images stand below. rustc reports a cycle of bases by it.
+macro_rules! bottoms {
+    ($($name:ident)*) => {
+        $(
+            #[doc(hidden)]
+            #[allow(non_camel_case_types)]
+            #[derive(Debug)]
+            pub enum $name {}
+
+            #[doc(hidden)]
+            impl $name {
+                pub const DEPTH: usize = 0;
+            }
+        )*
+    };
+}
+bottoms!(debian oci_layout root_archive scratch);
+
 impl From<Debian> for Base {
     fn from(base: Debian) -> Self {
         Self::Debian(base)

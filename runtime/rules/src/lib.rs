@@ -4,15 +4,17 @@
 //! applies them to computed values when the recipe runs, so both say the same words. A rule takes the
 //! text and returns what is wrong with it; it reads nothing, and knows neither spans nor origins.
 
+mod command;
 mod mode;
 mod name;
 mod path;
 mod quantity;
 mod suite;
 
+pub use command::{authorized_key, command, env_value};
 pub use mode::mode;
-pub use name::{account, env_name, node, package, systemd_unit};
-pub use path::{destination, source};
+pub use name::{account, env_name, node, owner, package, service, systemd_unit};
+pub use path::{destination, directory, source};
 pub use quantity::{bytes, digest, duration, port, url};
 pub use suite::{SUITES, suite};
 

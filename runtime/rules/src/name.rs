@@ -39,6 +39,22 @@ pub fn account(text: &str) -> Result<(), Fault> {
         .help("start with a lowercase letter or `_`, go on with lowercase letters, digits, `_`, `-`; at most 32"))
 }
 
+/// The owner of a file: `user` or `user:group`, by name or by number.
+///
+/// # Errors
+/// When a part is neither a number nor a name that [`account`] takes.
+pub fn owner(text: &str) -> Result<(), Fault> {
+    text.splitn(2, ':').filter(|part| part.parse::<u32>().is_err()).try_for_each(account)
+}
+
+/// The name of a service: that of a unit, whose type may be left out.
+///
+/// # Errors
+/// When [`systemd_unit`] refuses it.
+pub fn service(text: &str) -> Result<(), Fault> {
+    if text.contains('.') { systemd_unit(text) } else { systemd_unit(&format!("{text}.service")) }
+}
+
 /// The name of a systemd unit: `nginx.service`, `getty@tty1.service` (systemd.unit(5)).
 ///
 /// # Errors
@@ -117,6 +133,8 @@ mod tests {
         for bad in ["api", "api.servce", ".service", "a/b.service"] {
             assert!(systemd_unit(bad).is_err(), "{bad}");
         }
+        assert!(service("nginx").is_ok() && service("a.timer").is_ok() && service("").is_err());
+        assert!(owner("www-data:0").is_ok() && owner("a:").is_err() && owner("A").is_err());
         assert!(env_name("1X").is_err() && env_name("PATH_2").is_ok());
         assert!(node("../x").is_err() && node("app-1.2").is_ok());
     }

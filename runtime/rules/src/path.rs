@@ -24,6 +24,14 @@ pub fn destination(text: &str) -> Result<(), Fault> {
     }
 }
 
+/// A directory of the image to run in: a [`destination`], or the root.
+///
+/// # Errors
+/// When it is relative or has a component that would be resolved.
+pub fn directory(text: &str) -> Result<(), Fault> {
+    if text == "/" { Ok(()) } else { destination(text) }
+}
+
 /// A path of an input, relative to the directory of the recipes' `Cargo.toml`.
 ///
 /// # Errors

@@ -41,12 +41,7 @@ impl Step for Env {
         }
         for (name, value) in self.vars {
             into.check(rules::env_name(&name));
-            if value.contains(['\n', '\0', '"']) {
-                into.problem(
-                    format!("the value of `{name}` has a newline, a NUL or a quote"),
-                    Some("`/etc/environment` has one plain value a line".into()),
-                );
-            }
+            into.check(rules::env_value(&name, &value));
             into.set_env(name, value);
         }
     }

@@ -23,13 +23,8 @@ impl Placing {
 
     pub(super) fn owner(&self, lowering: &mut Lowering) -> Owner {
         let Some(text) = &self.owner else { return Owner::root() };
-        let owner = Owner::parse(text);
-        for name in [Some(&owner.user), owner.group.as_ref()].into_iter().flatten() {
-            if name.parse::<u32>().is_err() {
-                lowering.check(rules::account(name));
-            }
-        }
-        owner
+        lowering.check(rules::owner(text));
+        Owner::parse(text)
     }
 }
 
@@ -55,10 +50,8 @@ impl Running {
         for name in env.keys() {
             lowering.check(rules::env_name(name));
         }
-        if let Some(cwd) = &cwd
-            && cwd != "/"
-        {
-            lowering.check(rules::destination(cwd));
+        if let Some(cwd) = &cwd {
+            lowering.check(rules::directory(cwd));
         }
         if let Some(user) = &user {
             lowering.check(rules::account(user));

@@ -1,5 +1,6 @@
 use super::{Step, options};
 use crate::{Command, Lowering, Origin};
+use kiln_rules as rules;
 
 /// Runs shell text in the image. See [`run`].
 #[derive(Debug, Clone, PartialEq)]
@@ -36,9 +37,7 @@ impl Step for Run {
     }
 
     fn lower(self, into: &mut Lowering) {
-        if self.script.trim().is_empty() {
-            into.problem("`run` has no command", Some("write a command, or remove the step".into()));
-        }
+        into.check(rules::command(&self.script));
         let exec = self.running.exec(Command::Shell(self.script), into);
         into.exec(exec);
     }

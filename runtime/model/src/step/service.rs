@@ -54,8 +54,8 @@ impl Step for Service {
     }
 
     fn lower(self, into: &mut Lowering) {
+        into.check(rules::service(&self.name));
         let unit = if self.name.contains('.') { self.name } else { format!("{}.service", self.name) };
-        into.check(rules::systemd_unit(&unit));
         let unit = quote(&unit);
         into.exec(options::shell(match (self.mask, self.enable) {
             (true, _) => format!("systemctl --quiet mask {unit}\n"),

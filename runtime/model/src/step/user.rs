@@ -105,12 +105,7 @@ impl Step for User {
             into.check(rules::destination(path));
         }
         for key in &self.authorized_keys {
-            if key.contains(['\n', '\0']) || key.contains("PRIVATE KEY") {
-                into.problem(
-                    format!("an authorized key of `{}` is not one line of a public key", self.name),
-                    Some("paste the line of the `.pub` file".into()),
-                );
-            }
+            into.check(rules::authorized_key(key));
         }
         into.exec(options::shell(self.command()));
     }

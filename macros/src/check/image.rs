@@ -1,0 +1,176 @@
+use super::destination::Destinations;
+use super::keys::Seen;
+use super::{Inputs, base, keys, step};
+use crate::ast::{Block, Body, Entry, Pair};
+use crate::diag::{self, Sink};
+use crate::schema;
+use crate::valid::{Part, Recipe};
+use crate::{ast, valid};
+use kiln_rules as rules;
+use proc_macro2::Ident;
+use quote::ToTokens as _;
+use syn::ext::IdentExt as _;
+use syn::{Attribute, Expr, ExprLit, Lit, LitStr, Meta};
+
+/// Checks a whole recipe. There is always a result, so that what refers to the recipe still compiles.
+pub(crate) fn recipe(raw: ast::Recipe, inputs: &Inputs, sink: &mut Sink) -> Recipe {
+    let ast::Recipe { attrs, vis, name, params, body, rest } = raw;
+    sink.check(&name, rules::node(&name.unraw().to_string()));
+    let mut image = Image {
+        name: &name,
+        inputs,
+        sink,
+        seen: Seen::default(),
+        layers: Vec::new(),
+        tests: Vec::new(),
+        dests: Destinations::default(),
+        parts: Vec::new(),
+        parent: None,
+        params: base::parameters(params.as_ref()),
+    };
+    match body {
+        Some(body) => image.entries(body),
+        None => image.sink.error(&name, diag::missing_braces("the name of the image")),
+    }
+    if !rest.is_empty() && !image.parts.is_empty() {
+        let fault = diag::unexpected_tokens(&rest, "the end of the recipe");
+        image.sink.error(&rest, fault);
+    }
+    let Image { parts, parent, .. } = image;
+    let params = match params {
+        Some(group) => group.to_token_stream(),
+        None => quote::quote!(()),
+    };
+    Recipe { doc: doc(&attrs), attrs, vis, params, parent, parts, name }
+}
+
+struct Image<'a> {
+    name: &'a Ident,
+    inputs: &'a Inputs,
+    sink: &'a mut Sink,
+    seen: Seen,
+    layers: Vec<Ident>,
+    tests: Vec<Ident>,
+    dests: Destinations,
+    parts: Vec<Part>,
+    parent: Option<valid::Parent>,
+    params: Vec<Ident>,
+}
+
+impl Image<'_> {
+    fn entries(&mut self, body: Body) {
+        for entry in body.entries {
+            let part = match entry {
+                Entry::Pair(pair) => self.pair(pair),
+                Entry::Block(block) => self.block(block),
+                Entry::Stray(tokens) => {
+                    self.seen.unknown = true;
+                    let fault = diag::unexpected_tokens(&tokens, "a key, a `layer` or a `test`");
+                    self.sink.error(tokens, fault);
+                    None
+                }
+            };
+            self.parts.extend(part);
+        }
+        if !self.seen.has("base") && !self.seen.unknown {
+            self.sink.error(self.name, diag::missing_base(&self.name.unraw().to_string()));
+        }
+    }
+
+    fn pair(&mut self, pair: Pair) -> Option<Part> {
+        if pair.key == "base" && !self.seen.has("base") {
+            self.parent = pair.value.as_ref().and_then(|value| {
+                base::check(value, self.inputs, self.sink);
+                base::parent(value, &self.params)
+            });
+        }
+        if schema::STEPS.iter().any(|step| pair.key == step.key) {
+            self.seen.unknown = true;
+            let key = pair.key.to_string();
+            self.sink.error(&pair.key, diag::misplaced(&key, "an image", schema::LAYER_ONLY));
+            return None;
+        }
+        keys::pair(pair, &schema::IMAGE, &mut self.seen, self.inputs, self.sink).map(Part::Call)
+    }
+
+    fn block(&mut self, block: Block) -> Option<Part> {
+        let Block { keyword, name, body } = block;
+        if keyword != "layer" && keyword != "test" {
+            self.seen.unknown = true;
+            self.sink.error(&keyword, diag::unknown_block(&keyword.to_string()));
+            return None;
+        }
+        let word = keyword.to_string();
+        let Some(name) = name else {
+            self.sink.error(&keyword, diag::missing_name(&word));
+            return None;
+        };
+        self.name(&word, &name);
+        let Some(body) = body else {
+            self.sink.error(&name, diag::missing_braces(&format!("`{word} {name}`")));
+            return None;
+        };
+        Some(if word == "layer" {
+            self.layer(keyword, name, body)
+        } else {
+            self.test(keyword, name, body)
+        })
+    }
+
+    fn name(&mut self, kind: &str, name: &Ident) {
+        self.sink.check(name, rules::node(&name.unraw().to_string()));
+        let names = if kind == "layer" { &mut self.layers } else { &mut self.tests };
+        if names.contains(name) {
+            let fault = diag::duplicate_name(kind, &name.to_string(), &self.name.to_string());
+            self.sink.error(name, fault);
+        }
+        names.push(name.clone());
+    }
+
+    fn layer(&mut self, keyword: Ident, name: Ident, body: Body) -> Part {
+        if body.entries.is_empty() {
+            self.sink.error(&name, diag::empty_layer(&name.to_string()));
+        }
+        let mut steps = Vec::new();
+        for entry in body.entries {
+            match entry {
+                Entry::Pair(pair) => {
+                    self.dests.layer = name.to_string();
+                    steps.extend(step::check(pair, &mut self.dests, self.inputs, self.sink));
+                }
+                other => keys::stray(other, "a layer", "a step", self.sink),
+            }
+        }
+        Part::Layer { keyword, name, steps }
+    }
+
+    fn test(&mut self, keyword: Ident, name: Ident, body: Body) -> Part {
+        let mut seen = Seen::default();
+        let mut calls = keys::all(body, &name, &schema::TEST, &mut seen, self.inputs, self.sink);
+        // `status` refines the `http` before it, wherever the recipe has them.
+        calls.sort_by_key(|call| !schema::TEST.one_of.iter().any(|probe| call.key == *probe));
+        Part::Test { keyword, name, calls }
+    }
+}
+
+/// The text of the doc comment, without the space that follows `///`.
+fn doc(attrs: &[Attribute]) -> Option<LitStr> {
+    let lines: Vec<LitStr> = attrs.iter().filter_map(doc_line).collect();
+    let first = lines.first()?;
+    let text: Vec<String> = lines
+        .iter()
+        .map(|line| line.value())
+        .map(|l| l.strip_prefix(' ').unwrap_or(&l).to_owned())
+        .collect();
+    Some(LitStr::new(text.join("\n").trim(), first.span()))
+}
+
+fn doc_line(attr: &Attribute) -> Option<LitStr> {
+    match &attr.meta {
+        Meta::NameValue(meta) if meta.path.is_ident("doc") => match &meta.value {
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.clone()),
+            _ => None,
+        },
+        _ => None,
+    }
+}

@@ -1,0 +1,157 @@
+//! Keys against their table: unknown, twice, missing, not together.
+
+use super::{Inputs, value};
+use crate::ast::{Body, Entry, Pair, Value};
+use crate::diag::{self, Sink};
+use crate::schema::Keys;
+use crate::valid::Call;
+use proc_macro2::Ident;
+use syn::LitStr;
+
+/// The keys that are there, right or wrong.
+#[derive(Default)]
+pub(super) struct Seen {
+    keys: Vec<(Ident, Option<LitStr>)>,
+    /// Whether something stands there that no one knows: it may be the misspelled key that is missing.
+    pub(super) unknown: bool,
+}
+
+impl Seen {
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// The value of a key, where it is a string literal.
+    pub(super) fn text(&self, key: &str) -> Option<&LitStr> {
+        self.keys.iter().find(|(seen, _)| seen == key).and_then(|(_, text)| text.as_ref())
+    }
+
+    fn get(&self, key: &str) -> Option<&Ident> {
+        self.keys.iter().map(|(seen, _)| seen).find(|seen| *seen == key)
+    }
+}
+
+/// Checks everything in these braces. `owner` is the token that a missing key is reported at.
+pub(super) fn all(
+    body: Body,
+    owner: &Ident,
+    keys: &Keys,
+    seen: &mut Seen,
+    inputs: &Inputs,
+    sink: &mut Sink,
+) -> Vec<Call> {
+    let mut calls = Vec::new();
+    for entry in body.entries {
+        match entry {
+            Entry::Pair(entry) => calls.extend(pair(entry, keys, seen, inputs, sink)),
+            other => {
+                seen.unknown = true;
+                stray(other, keys.of, "a key", sink);
+            }
+        }
+    }
+    together(owner, keys, seen, sink);
+    calls
+}
+
+/// Checks one key and its value.
+pub(super) fn pair(
+    pair: Pair,
+    keys: &Keys,
+    seen: &mut Seen,
+    inputs: &Inputs,
+    sink: &mut Sink,
+) -> Option<Call> {
+    let name = pair.key.to_string();
+    let Some(known) = keys.get(&name) else {
+        seen.unknown = true;
+        sink.error(&pair.key, diag::unknown_key(&name, keys.of, &keys.names()));
+        return None;
+    };
+    let twice = seen.has(&name);
+    seen.keys.push((pair.key.clone(), pair.value.as_ref().and_then(value::text)));
+    if twice {
+        sink.error(&pair.key, diag::duplicate_key(&name, keys.of));
+        return None;
+    }
+    sink.nest(|sink| {
+        let (key, value) = lone(pair, known.kind.expected(), sink)?;
+        let arg = value::check(known.kind, &name, value, inputs, sink)?;
+        Some(Call { key, arg })
+    })
+}
+
+/// Reports what is no `key: value`.
+pub(super) fn stray(entry: Entry, of: &str, expected: &str, sink: &mut Sink) {
+    match entry {
+        Entry::Block(block) => {
+            let help = format!("close the braces of {of} before it");
+            sink.error(&block.keyword, diag::misplaced(&block.keyword.to_string(), of, help));
+        }
+        Entry::Stray(tokens) => {
+            let fault = diag::unexpected_tokens(&tokens, expected);
+            sink.error(tokens, fault);
+        }
+        Entry::Pair(_) => {}
+    }
+}
+
+/// The key and value of a pair that has nothing else.
+pub(super) fn lone(pair: Pair, expected: &str, sink: &mut Sink) -> Option<(Ident, Value)> {
+    let name = pair.key.to_string();
+    let value = begun(&pair, expected, sink)?;
+    if let Some(target) = &pair.target {
+        sink.error(&target.arrow, diag::unexpected_destination(&name));
+        return None;
+    }
+    if let Some(options) = &pair.options {
+        sink.error_at(options.span, diag::unexpected_options(&name));
+        return None;
+    }
+    Some((pair.key.clone(), value.clone()))
+}
+
+/// The value of a pair, and whether what leads to it and ends it is there.
+pub(super) fn begun<'a>(pair: &'a Pair, expected: &str, sink: &mut Sink) -> Option<&'a Value> {
+    let name = pair.key.to_string();
+    if !pair.colon {
+        sink.error(&pair.key, diag::missing_colon(&name, expected));
+        return None;
+    }
+    if pair.value.is_none() && pair.target.is_none() {
+        sink.error(&pair.key, diag::missing_value(&name, expected));
+        return None;
+    }
+    if !pair.separated {
+        sink.side(pair.end(), diag::missing_comma());
+    }
+    let Some(value) = &pair.value else {
+        sink.error(&pair.key, diag::missing_value(&name, expected));
+        return None;
+    };
+    Some(value)
+}
+
+fn together(owner: &Ident, keys: &Keys, seen: &Seen, sink: &mut Sink) {
+    let present: Vec<&Ident> = keys.one_of.iter().filter_map(|key| seen.get(key)).collect();
+    if let [_, _, ..] = present[..] {
+        // The one that comes second in the source is the one too many.
+        let mut order = seen.keys.iter().map(|(key, _)| key).filter(|key| present.contains(key));
+        if let (Some(first), Some(second)) = (order.next(), order.next()) {
+            sink.error(second, diag::exclusive(&second.to_string(), &first.to_string(), keys.of));
+        }
+    }
+    if present.is_empty() && !keys.one_of.is_empty() && !seen.unknown {
+        sink.error(owner, diag::missing_one_of(keys.of, keys.one_of));
+    }
+    for (key, other) in keys.needs {
+        if let Some(found) = seen.get(key).filter(|_| !seen.has(other) && !present.is_empty()) {
+            sink.error(found, diag::needs(key, other, keys.of));
+        }
+    }
+    for (key, other) in keys.excludes {
+        if let Some(found) = seen.get(key).filter(|_| seen.has(other)) {
+            sink.error(found, diag::exclusive(key, other, keys.of));
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Writes the builder calls. Infallible: everything it is given is valid.
+//!
+//! A call takes the span of the user's token, not only its name but all of it: the model's builders take a
+//! node's origin from their caller's location, which is where the call starts. The span is the token's own
+//! and not one of this macro, for which rustc would name the place of `image!` instead.
+
+use crate::diag::{self, Sink};
+use crate::valid::{Arg, Call, MapOf, Parent, Part, Recipe, Slot, Step};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::LitStr;
+use syn::ext::IdentExt as _;
+
+pub(crate) fn recipe(recipe: &Recipe, sink: Sink) -> TokenStream {
+    let Recipe { attrs, vis, name, params, doc, parent, parts } = recipe;
+    let span = name.span();
+    let text = literal(name);
+    let doc = doc.as_ref().map(|doc| quote_spanned!(span=> .doc(#doc)));
+    let parts = parts.iter().map(part);
+    let cfgs = attrs.iter().filter(|attr| attr.path().is_ident("cfg")).collect::<Vec<_>>();
+    let depth = depth(name, parent.as_ref());
+    let reports = sink.into_items();
+    let head = quote_spanned! {span=>
+        ::kiln::Image::new(#text, ::core::env!("CARGO_MANIFEST_DIR"))
+    };
+    // The reports come last, so that the function's text is the same whether there are any or not: an
+    // editor that completes in the expansion compares the two by offset.
+    quote! {
+        #(#attrs)*
+        #vis fn #name #params -> ::kiln::Image {
+            #head #doc #(#parts)*
+        }
+        #(#cfgs)*
+        #[doc(hidden)]
+        #[allow(non_camel_case_types, dead_code)]
+        #vis enum #name {}
+        #(#cfgs)*
+        #depth
+        #reports
+    }
+}
+
+/// How many recipes stand below this one. rustc reports a cycle at the `impl`, which therefore spans the
+/// value of `base`.
+fn depth(name: &Ident, parent: Option<&Parent>) -> TokenStream {
+    let Some(Parent { path, value: (first, last) }) = parent else {
+        return quote! {
+            #[doc(hidden)]
+            #[allow(dead_code)]
+            impl #name { pub const DEPTH: usize = 0; }
+        };
+    };
+    let mut name = name.clone();
+    name.set_span(*last);
+    let body = quote_spanned!(*first=> { pub const DEPTH: usize = <#path>::DEPTH + 1; });
+    let head = quote_spanned!(*first=> impl);
+    quote! {
+        #[doc(hidden)]
+        #[allow(dead_code)]
+        #head #name #body
+    }
+}
+
+fn part(part: &Part) -> TokenStream {
+    match part {
+        Part::Call(call) => method(call),
+        Part::Layer { keyword, name, steps } => {
+            let text = literal(name);
+            let steps = steps.iter().map(step);
+            let new = quote_spanned!(name.span()=> ::kiln::Layer::new(#text));
+            invoke(keyword, quote! { #new #(#steps)* })
+        }
+        Part::Test { keyword, name, calls } => {
+            let text = literal(name);
+            let calls = calls.iter().map(method);
+            let new = quote_spanned!(name.span()=> ::kiln::Test::new(#text));
+            invoke(keyword, quote! { #new #(#calls)* })
+        }
+    }
+}
+
+fn step(step: &Step) -> TokenStream {
+    match step {
+        Step::Known { key, args, options } => {
+            let span = args.iter().find_map(broken).unwrap_or_else(|| key.span());
+            let args = args.iter().map(arg);
+            let options = options.iter().map(method);
+            let args = parentheses(span, quote! { #(#args),* });
+            let new = quote_spanned!(key.span()=> ::kiln::step::#key #args);
+            let add = Ident::new("step", key.span());
+            invoke(&add, quote! { #new #(#options)* })
+        }
+        Step::Own { key, value } => {
+            method(&Call { key: key.clone(), arg: Arg::Value(value.clone()) })
+        }
+    }
+}
+
+fn method(Call { key, arg: value }: &Call) -> TokenStream {
+    let args = parentheses(broken(value).unwrap_or_else(|| key.span()), arg(value));
+    quote_spanned!(key.span()=> .#key #args)
+}
+
+fn invoke(method: &Ident, args: TokenStream) -> TokenStream {
+    let args = parentheses(method.span(), args);
+    quote_spanned!(method.span()=> .#method #args)
+}
+
+/// Where an argument breaks off: rustc reports what is missing at the parenthesis after it.
+fn broken(arg: &Arg) -> Option<Span> {
+    match arg {
+        Arg::Value(Slot::Broken(tokens)) => {
+            tokens.clone().into_iter().last().map(|tree| tree.span())
+        }
+        Arg::Value(_) | Arg::Map { .. } => None,
+    }
+}
+
+fn parentheses(span: Span, content: TokenStream) -> Group {
+    let mut group = Group::new(Delimiter::Parenthesis, content);
+    group.set_span(span);
+    group
+}
+
+fn arg(arg: &Arg) -> TokenStream {
+    match arg {
+        Arg::Value(value) => slot(value),
+        Arg::Map { of, pairs } => {
+            let pairs = pairs.iter().map(|(name, value)| {
+                let value = slot(value);
+                match of {
+                    MapOf::Text => {
+                        quote_spanned!(name.span()=> (#name, ::std::string::String::from(#value)))
+                    }
+                    MapOf::Json => {
+                        quote_spanned!(name.span()=> (#name, ::kiln::step::Value::from(#value)))
+                    }
+                }
+            });
+            quote! { [#(#pairs),*] }
+        }
+    }
+}
+
+fn slot(slot: &Slot) -> TokenStream {
+    match slot {
+        Slot::Raw(tokens) | Slot::Broken(tokens) => tokens.clone(),
+        // An operand that is an error has no type, so rustc reports it and nothing after it, while the
+        // receiver stays an expression that an editor finds the methods of.
+        Slot::Dot { receiver, dot } => {
+            let error = diag::expression(*dot, diag::after_dot());
+            quote_spanned!(*dot=> #receiver + #error)
+        }
+    }
+}
+
+fn literal(name: &Ident) -> LitStr {
+    LitStr::new(&name.unraw().to_string(), name.span())
+}
