@@ -25,6 +25,8 @@ pub enum ErrorKind {
     Input,
     /// The machine's or the network's: a missing program, a full disk.
     Environment,
+    /// Something in the store was damaged and has been dropped: a second try builds it again.
+    Damaged,
     /// The user asked to stop.
     Interrupted,
 }
@@ -33,7 +35,14 @@ impl Error {
     /// An error of this kind.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self(Box::new(Repr { kind, message, origin: None, help: None, output: Vec::new(), source: None }))
+        Self(Box::new(Repr {
+            kind,
+            message,
+            origin: None,
+            help: None,
+            output: Vec::new(),
+            source: None,
+        }))
     }
 
     /// The recipe or its inputs are at fault.
@@ -75,7 +84,10 @@ impl Error {
 
     /// What caused it.
     #[must_use]
-    pub fn caused_by(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    pub fn caused_by(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
         self.0.source = Some(source.into());
         self
     }

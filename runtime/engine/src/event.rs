@@ -1,5 +1,5 @@
 use kiln::Origin;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What happens during a bake, as it happens. One event is one line of `--format json`; names and
 /// fields are a contract, versioned by [`Event::VERSION`].
@@ -110,6 +110,15 @@ pub enum Event {
         /// In words.
         message: String,
     },
+    /// A mistake that kept the command from starting: one event for each.
+    Error {
+        /// What and why.
+        message: String,
+        /// Where in the recipe.
+        origin: Option<Origin>,
+        /// What to do.
+        help: Option<String>,
+    },
     /// The last event.
     Summary {
         /// Nodes built.
@@ -131,7 +140,7 @@ impl Event {
 }
 
 /// A layer or a base, in the words of the recipe.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct NodeName {
     /// The image.
     pub image: String,

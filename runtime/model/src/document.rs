@@ -117,6 +117,12 @@ impl Document {
         &self.images
     }
 
+    /// The images, bases first.
+    #[must_use]
+    pub fn into_images(self) -> Vec<ImageNode> {
+        self.images
+    }
+
     /// The format that it is written in.
     #[must_use]
     pub fn version(&self) -> Version {

@@ -33,6 +33,7 @@ mod test;
 pub use base::{Base, Debian, OciLayout, RootArchive, debian, oci_layout, root_archive, scratch};
 pub use document::{BaseNode, Document, ImageNode, LayerNode, Version};
 pub use image::Image;
+#[cfg(feature = "macros")]
 pub use kiln_macros::image;
 pub use layer::{Layer, StepNode};
 pub use lowering::Lowering;
@@ -44,8 +45,10 @@ pub use test::{Probe, Test};
 
 /// What every recipe imports.
 pub mod prelude {
+    #[cfg(feature = "macros")]
+    pub use crate::image;
     pub use crate::{
-        Document, Image, Layer, Step, Test, debian, image, oci_layout, root_archive, scratch, step,
+        Document, Image, Layer, Step, Test, debian, oci_layout, root_archive, scratch, step,
     };
 }
 

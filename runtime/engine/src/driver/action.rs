@@ -1,6 +1,6 @@
+use crate::Digest;
 use crate::inputs::Manifest;
 use crate::lock::LockedFile;
-use crate::Digest;
 use kiln::{Limits, Mode, Owner};
 use std::collections::BTreeMap;
 use std::path::PathBuf;

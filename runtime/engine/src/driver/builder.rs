@@ -17,6 +17,11 @@ pub trait Builder: Send + Sync {
     /// artifacts differently changes it.
     fn format(&self) -> &'static str;
 
+    /// Whether its artifacts have an output digest. If so, a key covers the output of what the layer
+    /// stands on, and a layer rebuilt to the same output leaves what stands on it cached; if not, a key
+    /// covers the parent's key.
+    fn gives_outputs(&self) -> bool;
+
     /// The artifacts of these keys, in their order. One batch: a driver over a network makes one call.
     ///
     /// An artifact that is damaged is dropped with a warning and not returned.
@@ -29,7 +34,11 @@ pub trait Builder: Send + Sync {
     ///
     /// # Errors
     /// When the outside cannot be reached or does not have it.
-    async fn resolve_base(&self, base: &BaseInput, output: Output<'_>) -> Result<Vec<LockedFile>, Error>;
+    async fn resolve_base(
+        &self,
+        base: &BaseInput,
+        output: Output<'_>,
+    ) -> Result<Vec<LockedFile>, Error>;
 
     /// Makes a base of exactly what was locked, and keeps it under `key`. `locked` is empty for a base
     /// that names its content itself (an archive with a digest, an OCI layout, nothing).
@@ -54,7 +63,12 @@ pub trait Builder: Send + Sync {
     ///
     /// # Errors
     /// When the machine cannot be made or does not start. A test that fails is an outcome.
-    async fn test(&self, on: &Artifact, plan: &TestPlan, output: Output<'_>) -> Result<Vec<TestOutcome>, Error>;
+    async fn test(
+        &self,
+        on: &Artifact,
+        plan: &TestPlan,
+        output: Output<'_>,
+    ) -> Result<Vec<TestOutcome>, Error>;
 }
 
 /// A base and where its inputs lie.
@@ -77,7 +91,12 @@ pub trait Session: Send {
     ///
     /// # Errors
     /// When the script fails; its output is in the error.
-    async fn resolve(&mut self, script: &str, limits: Limits, output: Output<'_>) -> Result<String, Error>;
+    async fn resolve(
+        &mut self,
+        script: &str,
+        limits: Limits,
+        output: Output<'_>,
+    ) -> Result<String, Error>;
 
     /// Executes one action.
     ///

@@ -109,7 +109,6 @@ fn chaining_value(
 }
 
 /// Both halves of these bytes, as blake3 halves them, in parallel.
-#[expect(clippy::type_complexity, reason = "a pair of what `chaining_value` returns")]
 fn halves(
     file: BorrowedFd<'_>,
     offset: u64,

@@ -42,11 +42,9 @@ impl Stamp {
     }
 }
 
-#[expect(clippy::unnecessary_cast, reason = "the type of the fields differs between architectures")]
 fn nanoseconds(seconds: i64, nanoseconds: impl TryInto<i64>) -> i64 {
-    (seconds as i64)
-        .saturating_mul(1_000_000_000)
-        .saturating_add(nanoseconds.try_into().unwrap_or(i64::MAX))
+    let nanoseconds = nanoseconds.try_into().unwrap_or(i64::MAX);
+    seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)
 }
 
 /// Nanoseconds since the epoch.

@@ -41,8 +41,12 @@ impl FromStr for LockedFile {
         };
         let size = size.parse().map_err(|_| malformed("the size is not a number"))?;
         kiln::rules::url(url).map_err(|fault| malformed(&fault.message))?;
-        let file =
-            Self { sha256: sha256.to_owned(), size, version: version.to_owned(), url: url.to_owned() };
+        let file = Self {
+            sha256: sha256.to_owned(),
+            size,
+            version: version.to_owned(),
+            url: url.to_owned(),
+        };
         if version.is_empty() || matches!(file.name(), "" | "." | "..") {
             return Err(malformed("no version, or no file name at the end of the URL"));
         }

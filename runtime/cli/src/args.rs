@@ -1,0 +1,141 @@
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use kiln_engine::bake::OnError;
+use std::path::PathBuf;
+
+/// Bakes machine images declared in Rust, layer by layer, cached by content.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, disable_help_subcommand = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) global: Global,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Global {
+    /// Where layers and records are kept.
+    #[arg(
+        long,
+        global = true,
+        env = "KILN_STORE",
+        default_value = "/var/lib/kiln",
+        value_name = "DIR"
+    )]
+    pub(crate) store: PathBuf,
+    /// How many images are built side by side [default: the number of cores]
+    #[arg(long, short, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) jobs: Option<u16>,
+    /// What is written to standard output: text for people, or one JSON event a line.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+    /// Fail rather than resolve anything or change kiln.lock.
+    #[arg(long, global = true)]
+    pub(crate) locked: bool,
+    /// The lock file.
+    #[arg(long, global = true, default_value = "kiln.lock", value_name = "FILE", hide = true)]
+    pub(crate) lock_file: PathBuf,
+    /// Install what the machine lacks without asking.
+    #[arg(long, short, global = true)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnErrorArg {
+    /// Remove its session.
+    Cleanup,
+    /// Keep its session and say how to enter it.
+    Keep,
+    /// Open a shell in its session.
+    Shell,
+}
+
+impl From<OnErrorArg> for OnError {
+    fn from(arg: OnErrorArg) -> Self {
+        match arg {
+            OnErrorArg::Cleanup => Self::Cleanup,
+            OnErrorArg::Keep => Self::Keep,
+            OnErrorArg::Shell => Self::Shell,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Compile the recipes and read every input they name; build nothing.
+    Check,
+    /// Build what changed.
+    Bake(Bake),
+    /// Show what a bake would do, and why.
+    Plan(Plan),
+    /// Say why a layer is built, or what its cache key covers.
+    Explain {
+        /// An image, or a layer as `image/layer`.
+        node: String,
+    },
+    /// Resolve what the recipes take from outside again, and show what changed in kiln.lock.
+    Update(Images),
+    /// Print the graph of images and layers.
+    Graph {
+        /// The language it is printed in.
+        #[arg(long = "as", value_enum, default_value_t = GraphFormat::Dot)]
+        language: GraphFormat,
+        #[command(flatten)]
+        images: Images,
+    },
+    /// Bake an image and write it as an OCI image layout.
+    Export(Export),
+    /// Bake images and run their tests.
+    Test(Bake),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Images {
+    /// Which images [default: all]
+    #[arg(value_name = "IMAGE")]
+    pub(crate) images: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Bake {
+    #[command(flatten)]
+    pub(crate) images: Images,
+    /// What happens to the session of a step that fails.
+    #[arg(long, value_enum, default_value_t = OnErrorArg::Cleanup)]
+    pub(crate) on_error: OnErrorArg,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Plan {
+    #[command(flatten)]
+    pub(crate) images: Images,
+    /// Exit with 2 when there is something to do.
+    #[arg(long)]
+    pub(crate) detailed_exitcode: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Export {
+    /// Which image.
+    pub(crate) image: String,
+    /// The directory to write to, or a file ending in `.tar` [default: out/IMAGE]
+    #[arg(long, short, value_name = "PATH")]
+    pub(crate) output: Option<PathBuf>,
+    /// The tag under which the layout holds it.
+    #[arg(long, default_value = "latest")]
+    pub(crate) tag: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GraphFormat {
+    /// Graphviz.
+    Dot,
+    /// Mermaid, as shown by many Markdown viewers.
+    Mermaid,
+}

@@ -1,0 +1,98 @@
+use crate::args::{Bake as BakeArgs, Global};
+use crate::exit::{Ended, Exit};
+use crate::project::Project;
+use crate::report::Report;
+use kiln_engine::bake::{Bake, OnError, Options, Outcome};
+use kiln_engine::driver::Builder;
+use kiln_engine::{Error, ErrorKind, Event};
+use kiln_sandbox::Sandbox;
+use std::time::Instant;
+use tokio::sync::watch;
+
+pub(crate) async fn execute(global: &Global, args: &BakeArgs, report: &Report) -> Ended {
+    let started = Instant::now();
+    let mut project = Project::read(global, &args.images.images)?;
+    let sandbox = Sandbox::open(project.store.root()).map_err(|error| vec![error])?;
+    let outcome = bake(global, args.on_error.into(), &mut project, &sandbox, report).await?;
+    images(&project, &outcome, report);
+    let (built, cached, failed) = outcome.counts();
+    report.summary(built, cached, failed, started.elapsed());
+    Ok(if failed == 0 { Exit::Done } else { Exit::Failed })
+}
+
+/// Plans and builds; again when something in the store proved damaged and was dropped.
+pub(super) async fn bake(
+    global: &Global,
+    on_error: OnError,
+    project: &mut Project,
+    builder: &dyn Builder,
+    report: &Report,
+) -> Result<Outcome, Vec<Error>> {
+    let options = Options {
+        jobs: jobs(global),
+        on_error,
+        locked: global.locked,
+        interrupted: interruption(report.clone()),
+    };
+    report.started(project.wanted.len());
+    // Each try drops at least one damaged layer, so the number of nodes bounds the tries.
+    for _ in 0..=project.wanted.len() {
+        let plan = project.plan(builder).await?;
+        let bake = Bake {
+            keyed: &project.keyed,
+            builder,
+            store: &project.store,
+            lock: &project.lock,
+            project: &project.path,
+            events: &|event| report.event(event),
+            options: &options,
+        };
+        let outcome = bake.run(&plan).await?;
+        if !outcome.errors().any(|error| error.kind() == ErrorKind::Damaged) {
+            return Ok(outcome);
+        }
+        project.keyed.relock(&project.lock);
+    }
+    Err(vec![
+        Error::environment("the store keeps being damaged while it is used")
+            .help("look at the machine's disk; then remove the store and bake again"),
+    ])
+}
+
+/// Says what each complete image became.
+pub(super) fn images(project: &Project, outcome: &Outcome, report: &Report) {
+    for entry in project.images() {
+        if let Some(artifact) = outcome.artifact(entry.tip) {
+            report.event(Event::Image {
+                image: entry.image.name.clone(),
+                artifact: artifact.id.clone(),
+                digest: artifact.output.map(|digest| digest.to_string()),
+            });
+        }
+    }
+}
+
+fn jobs(global: &Global) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    global.jobs.map_or_else(cores, usize::from)
+}
+
+/// Turns true at the first Ctrl-C or SIGTERM. A second one ends the process; the next run cleans up.
+fn interruption(report: Report) -> watch::Receiver<bool> {
+    let (sender, receiver) = watch::channel(false);
+    tokio::spawn(async move {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut int), Ok(mut term)) =
+            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        else {
+            return;
+        };
+        let mut asked = async || tokio::select! { _ = int.recv() => (), _ = term.recv() => () };
+        asked().await;
+        report.warning("stopping and cleaning up; once more to stop at once");
+        let _ = sender.send(true);
+        asked().await;
+        std::process::exit(130);
+    });
+    receiver
+}

@@ -1,0 +1,35 @@
+use crate::args::{Export as ExportArgs, Global};
+use crate::exit::{Ended, Exit};
+use crate::project::Project;
+use crate::report::Report;
+use kiln_engine::Error;
+use kiln_engine::bake::OnError;
+use kiln_sandbox::{ExportSpec, Sandbox};
+use std::path::PathBuf;
+use std::time::Instant;
+
+pub(crate) async fn execute(global: &Global, args: &ExportArgs, report: &Report) -> Ended {
+    let started = Instant::now();
+    let one = |error: Error| vec![error];
+    let mut project = Project::read(global, std::slice::from_ref(&args.image))?;
+    let sandbox = Sandbox::open(project.store.root()).map_err(one)?;
+    let outcome =
+        super::bake::bake(global, OnError::Cleanup, &mut project, &sandbox, report).await?;
+    let (built, cached, failed) = outcome.counts();
+    for entry in project.images() {
+        let Some(artifact) = outcome.artifact(entry.tip) else { continue };
+        let image = &entry.image;
+        let to = args.output.clone().unwrap_or_else(|| PathBuf::from("out").join(&image.name));
+        let spec = ExportSpec {
+            name: image.name.clone(),
+            env: image.env.clone(),
+            start: image.start.clone(),
+            architecture: project.keyed.architecture().to_owned(),
+        };
+        let exported = sandbox.export(artifact, &spec, &to, &args.tag).map_err(one)?;
+        let to = to.display();
+        report.text(&format!("{to}:{}  {}", args.tag, exported.manifest_digest));
+    }
+    report.summary(built, cached, failed, started.elapsed());
+    Ok(if failed == 0 { Exit::Done } else { Exit::Failed })
+}

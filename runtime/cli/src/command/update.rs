@@ -1,0 +1,43 @@
+use crate::args::{Global, Images};
+use crate::exit::{Ended, Exit};
+use crate::project::Project;
+use crate::report::Report;
+use kiln_engine::Error;
+use kiln_engine::bake::OnError;
+use kiln_engine::lock::changes_of;
+use kiln_sandbox::Sandbox;
+use std::time::Instant;
+
+/// Resolves again by building what asks: what a package needs depends on what it is installed on.
+pub(crate) async fn execute(global: &Global, args: &Images, report: &Report) -> Ended {
+    if global.locked {
+        return Err(vec![
+            Error::input("`update` changes kiln.lock, and `--locked` is set")
+                .help("leave one of them out"),
+        ]);
+    }
+    let started = Instant::now();
+    let mut project = Project::read(global, &args.images)?;
+    let sandbox = Sandbox::open(project.store.root()).map_err(|error| vec![error])?;
+    let before = project.lock.entries();
+    project.lock.refresh(project.keyed.entries());
+    project.keyed.relock(&project.lock);
+    let outcome =
+        super::bake::bake(global, OnError::Cleanup, &mut project, &sandbox, report).await?;
+    if args.images.is_empty() {
+        project.lock.retain(&project.keyed.entries());
+    }
+    project.lock.save().map_err(|error| vec![error])?;
+    let after = project.lock.entries();
+    let changed = changes_of(&before, &after);
+    if changed.is_empty() {
+        report.text("kiln.lock is up to date");
+    }
+    for (id, changes) in &changed {
+        report.text(&format!("{id}"));
+        changes.iter().for_each(|change| report.text(&format!("  {change}")));
+    }
+    let (built, cached, failed) = outcome.counts();
+    report.summary(built, cached, failed, started.elapsed());
+    Ok(if failed == 0 { Exit::Done } else { Exit::Failed })
+}

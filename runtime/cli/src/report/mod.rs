@@ -1,0 +1,84 @@
+//! What people and programs read: progress, plans and errors, as text or as JSON lines.
+
+mod diagnostic;
+mod json;
+mod plain;
+mod terminal;
+
+use kiln_engine::{Error, Event};
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Receives everything that a command has to say. Cheap to clone; called from several threads.
+#[derive(Clone)]
+pub(crate) struct Report(Arc<Kind>);
+
+enum Kind {
+    /// Events to standard output, nothing else there.
+    Json,
+    /// A line per event to standard error; results to standard output.
+    Plain(plain::Plain),
+    /// A line per running node, redrawn; results to standard output.
+    Terminal(terminal::Terminal),
+}
+
+impl Report {
+    pub(crate) fn new(json: bool) -> Self {
+        Self(Arc::new(if json {
+            Kind::Json
+        } else if std::io::stderr().is_terminal() {
+            Kind::Terminal(terminal::Terminal::new())
+        } else {
+            Kind::Plain(plain::Plain::default())
+        }))
+    }
+
+    /// A result of the command: to standard output. In JSON, results are events.
+    pub(crate) fn text(&self, line: &str) {
+        let print = || {
+            // A reader that has gone away is no reason to fail.
+            let _ = writeln!(std::io::stdout().lock(), "{line}");
+        };
+        match &*self.0 {
+            Kind::Json => {}
+            Kind::Plain(_) => print(),
+            Kind::Terminal(terminal) => terminal.suspend(print),
+        }
+    }
+
+    /// The one document that a command prints instead of events.
+    pub(crate) fn document(&self, document: &serde_json::Value) {
+        let _ = writeln!(std::io::stdout().lock(), "{document}");
+    }
+
+    pub(crate) fn event(&self, event: Event) {
+        match &*self.0 {
+            Kind::Json => json::print(&event),
+            Kind::Plain(plain) => plain.event(&event),
+            Kind::Terminal(terminal) => terminal.event(&event),
+        }
+    }
+
+    pub(crate) fn started(&self, nodes: usize) {
+        self.event(Event::Started { version: Event::VERSION, nodes });
+    }
+
+    pub(crate) fn warning(&self, message: &str) {
+        self.event(Event::Warning { message: message.to_owned() });
+    }
+
+    pub(crate) fn summary(&self, built: usize, cached: usize, failed: usize, time: Duration) {
+        let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self.event(Event::Summary { built, cached, failed, deployed: 0, ms });
+    }
+
+    /// A mistake that kept the command from starting.
+    pub(crate) fn error(&self, error: &Error) {
+        self.event(Event::Error {
+            message: error.chain(),
+            origin: error.origin().cloned(),
+            help: error.help_text().map(ToOwned::to_owned),
+        });
+    }
+}

@@ -1,0 +1,58 @@
+use super::diagnostic;
+use kiln_engine::Event;
+use std::io::Write;
+
+/// A line per event, for logs. Output of steps is shown when they fail.
+#[derive(Debug, Default)]
+pub(super) struct Plain;
+
+impl Plain {
+    #[expect(clippy::unused_self, reason = "the same face as the other reports")]
+    pub(super) fn event(&self, event: &Event) {
+        if let Some(text) = line(event) {
+            let _ = writeln!(std::io::stderr().lock(), "{text}");
+        }
+    }
+}
+
+/// An event in words; `None` for what is too much for people.
+pub(super) fn line(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::Started { .. } | Event::Cached { .. } | Event::Output { .. } => return None,
+        Event::Building { node, why, .. } => format!("building {node}: {why}"),
+        Event::Step { node, index, title, .. } => format!("    step {node} {index}: {title}"),
+        Event::Built { node, ms, .. } => format!("   built {node} in {}", time(*ms)),
+        Event::Failed { node, message, origin, help, output } => {
+            let mut text = format!("  failed {node}\n");
+            output.iter().for_each(|line| text.push_str(&format!("  │ {line}\n")));
+            text.push_str(&diagnostic::render(message, origin.as_ref(), help.as_deref()));
+            text.trim_end().to_owned()
+        }
+        Event::Skipped { node } => format!(" skipped {node}"),
+        Event::Image { image, artifact, .. } => {
+            format!("   image {image} {}", artifact.get(..12).unwrap_or(artifact))
+        }
+        Event::Test { image, test, ms, failure: None, .. } => {
+            format!("  passed {image}/{test} in {}", time(*ms))
+        }
+        Event::Test { image, test, failure: Some(failure), origin, output, .. } => {
+            let mut text = format!("  failed {image}/{test}\n");
+            output.iter().for_each(|line| text.push_str(&format!("  │ {line}\n")));
+            let message = format!("test `{test}` of image `{image}` failed: {failure}");
+            text.push_str(&diagnostic::render(&message, Some(origin), None));
+            text.trim_end().to_owned()
+        }
+        Event::Warning { message } => format!("warning: {message}"),
+        Event::Error { message, origin, help } => {
+            diagnostic::render(message, origin.as_ref(), help.as_deref()).trim_end().to_owned()
+        }
+        Event::Summary { built, cached, failed, deployed: _, ms } => {
+            format!("{built} built, {cached} cached, {failed} failed in {}", time(*ms))
+        }
+    })
+}
+
+/// `12 ms`, `3.4 s`.
+pub(super) fn time(ms: u64) -> String {
+    if ms < 1000 { format!("{ms} ms") } else { format!("{}.{} s", ms / 1000, ms % 1000 / 100) }
+}

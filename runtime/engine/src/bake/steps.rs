@@ -1,0 +1,123 @@
+use super::log::Log;
+use super::{Bake, OnError};
+use crate::driver::{Action, Session};
+use crate::event::Event;
+use crate::key::{Definition, Prepared, Step};
+use crate::lock::LockedFile;
+use crate::{Error, ErrorKind};
+use petgraph::graph::NodeIndex;
+
+/// A step that failed, with the session as it left it.
+pub(super) struct StepFailed {
+    pub(super) error: Error,
+    pub(super) session: Box<dyn Session>,
+}
+
+impl Bake<'_> {
+    /// Runs the steps of a layer in a session, resolving what is not locked.
+    pub(super) async fn run_steps(
+        &self,
+        index: NodeIndex,
+        definition: &Definition,
+        mut session: Box<dyn Session>,
+        log: &Log<'_>,
+    ) -> Result<Box<dyn Session>, StepFailed> {
+        for (position, step) in definition.steps.iter().enumerate() {
+            (self.events)(Event::Step {
+                node: self.name(index).clone(),
+                index: position + 1,
+                title: step.title.clone(),
+                origin: step.origin.clone(),
+            });
+            for prepared in &step.actions {
+                let mut interrupted = self.options.interrupted.clone();
+                let ended = tokio::select! {
+                    biased;
+                    _ = interrupted.wait_for(|asked| *asked) => Err(Error::interrupted()),
+                    ended = self.run_action(prepared, session.as_mut(), log) => ended,
+                };
+                if let Err(error) = ended {
+                    let error = if *self.options.interrupted.borrow() {
+                        Error::interrupted()
+                    } else {
+                        error
+                    };
+                    return Err(StepFailed { error: self.in_words(index, step, error), session });
+                }
+            }
+        }
+        Ok(session)
+    }
+
+    async fn run_action(
+        &self,
+        prepared: &Prepared,
+        session: &mut dyn Session,
+        log: &Log<'_>,
+    ) -> Result<(), Error> {
+        let output = |line: &str| log.line(line);
+        let Some((id, script)) = &prepared.wants else {
+            return session.run(&prepared.action, &output).await;
+        };
+        let Action::Exec(exec) = &prepared.action else {
+            return session.run(&prepared.action, &output).await;
+        };
+        let files = match self.lock.get(id) {
+            Some(files) => files,
+            None => {
+                let printed = session.resolve(script, exec.limits, &output).await?;
+                let files =
+                    printed.lines().map(str::parse).collect::<Result<Vec<LockedFile>, _>>()?;
+                self.lock.insert(id.clone(), files);
+                self.lock.get(id).unwrap_or_default()
+            }
+        };
+        let mut exec = exec.clone();
+        exec.files = Some(files);
+        session.run(&Action::Exec(exec), &output).await
+    }
+
+    /// Says of which step of which layer an error is.
+    fn in_words(&self, index: NodeIndex, step: &Step, error: Error) -> Error {
+        if error.kind() == ErrorKind::Interrupted {
+            return error.at(&step.origin);
+        }
+        let message = format!(
+            "step `{}` of layer `{}` failed: {}",
+            step.title,
+            self.name(index),
+            error.chain()
+        );
+        let mut worded = Error::new(error.kind(), message)
+            .at(error.origin().unwrap_or(&step.origin))
+            .output(error.output_lines().to_vec());
+        if let Some(help) = error.help_text() {
+            worded = worded.help(help);
+        }
+        worded
+    }
+
+    /// Does with the session of a failed step what the user asked for.
+    pub(super) async fn after_failure(&self, failed: StepFailed) -> Error {
+        let StepFailed { error, mut session } = failed;
+        if error.kind() == ErrorKind::Interrupted {
+            let _ = session.close().await;
+            return error;
+        }
+        let note = match self.options.on_error {
+            OnError::Cleanup => session.close().await.err(),
+            OnError::Shell => {
+                let shell = session.shell().await.err();
+                shell.or(session.close().await.err())
+            }
+            OnError::Keep => match session.keep().await {
+                Ok(how) => return error.help(format!("the session is kept; enter it with: {how}")),
+                Err(note) => Some(note),
+            },
+        };
+        if let Some(note) = note {
+            (self.events)(Event::Warning { message: note.chain() });
+        }
+        error
+    }
+}

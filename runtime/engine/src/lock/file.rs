@@ -1,0 +1,204 @@
+use super::{EntryId, LockedFile};
+use crate::Error;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+const VERSION: u32 = 1;
+const HEADER: &str = "# What the recipes take from outside, resolved once. Written by `cargo xtask bake` and\n\
+                      # `cargo xtask update`; review it, commit it, do not edit it.\n";
+
+/// The lock file in memory. Shared by everything that bakes; written by [`LockFile::save`].
+#[derive(Debug)]
+pub struct LockFile {
+    path: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct State {
+    entries: BTreeMap<EntryId, Vec<LockedFile>>,
+    /// Entries that `update` wants resolved again. They stay until they are.
+    stale: BTreeSet<EntryId>,
+    changed: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Text {
+    version: u32,
+    #[serde(default)]
+    entry: Vec<Entry>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    #[serde(flatten)]
+    id: EntryId,
+    files: Vec<LockedFile>,
+}
+
+impl LockFile {
+    /// Reads the lock file; one that is not there is empty.
+    ///
+    /// # Errors
+    /// When it cannot be read or is malformed.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Self { path: path.into(), state: Mutex::default() });
+            }
+            Err(error) => {
+                let message = format!("cannot read `{}`", path.display());
+                return Err(Error::environment(message).caused_by(error));
+            }
+        };
+        let malformed = || {
+            Error::input(format!("malformed lock file `{}`", path.display())).help(
+                "take it from version control again, or remove it and run `cargo xtask update`",
+            )
+        };
+        let text: Text = toml::from_str(&text).map_err(|error| malformed().caused_by(error))?;
+        if text.version != VERSION {
+            return Err(Error::input(format!(
+                "`{}` has version {}, this Kiln reads version {VERSION}",
+                path.display(),
+                text.version
+            ))
+            .help("use the Kiln that wrote it, or remove it and run `cargo xtask update`"));
+        }
+        let entries = text.entry.into_iter().map(|entry| (entry.id, entry.files)).collect();
+        let state = State { entries, ..State::default() };
+        Ok(Self { path: path.into(), state: Mutex::new(state) })
+    }
+
+    /// The files of an entry; `None` when it is to be resolved.
+    #[must_use]
+    pub fn get(&self, id: &EntryId) -> Option<Vec<LockedFile>> {
+        let state = self.state();
+        if state.stale.contains(id) { None } else { state.entries.get(id).cloned() }
+    }
+
+    /// Locks an entry.
+    pub fn insert(&self, id: EntryId, mut files: Vec<LockedFile>) {
+        files.sort_by(|a, b| a.name().cmp(b.name()).then_with(|| a.cmp(b)));
+        let mut state = self.state();
+        state.stale.remove(&id);
+        if state.entries.get(&id) != Some(&files) {
+            state.entries.insert(id, files);
+            state.changed = true;
+        }
+    }
+
+    /// Wants these entries resolved again.
+    pub fn refresh(&self, ids: impl IntoIterator<Item = EntryId>) {
+        self.state().stale.extend(ids);
+    }
+
+    /// Drops what no recipe asks for any more.
+    pub fn retain(&self, asked_for: &BTreeSet<EntryId>) {
+        let mut state = self.state();
+        let before = state.entries.len();
+        state.entries.retain(|id, _| asked_for.contains(id));
+        state.changed |= state.entries.len() != before;
+    }
+
+    /// All entries.
+    #[must_use]
+    pub fn entries(&self) -> BTreeMap<EntryId, Vec<LockedFile>> {
+        self.state().entries.clone()
+    }
+
+    /// Writes the file, if an entry has changed: to a temporary name, then renamed.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn save(&self) -> Result<(), Error> {
+        let mut state = self.state();
+        if !state.changed {
+            return Ok(());
+        }
+        let entry = state.entries.iter();
+        let entry =
+            entry.map(|(id, files)| Entry { id: id.clone(), files: files.clone() }).collect();
+        let failed = || Error::environment(format!("cannot write `{}`", self.path.display()));
+        let text = toml::to_string_pretty(&Text { version: VERSION, entry })
+            .map_err(|error| failed().caused_by(error))?;
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        let write = || -> std::io::Result<()> {
+            let mut file = tempfile::Builder::new().prefix(".kiln.lock").tempfile_in(folder)?;
+            file.write_all(HEADER.as_bytes())?;
+            file.write_all(text.as_bytes())?;
+            file.as_file().sync_all()?;
+            let file = file.persist(&self.path)?;
+            // Made by root for a user's checkout: whoever owns the folder owns the file.
+            let meta = std::fs::metadata(folder)?;
+            use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+            fchown(&file, Some(meta.uid()), Some(meta.gid()))?;
+            file.set_permissions(std::fs::Permissions::from_mode(0o644))
+        };
+        write().map_err(|error| failed().caused_by(error))?;
+        state.changed = false;
+        Ok(())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id() -> EntryId {
+        EntryId {
+            node: "web/packages".into(),
+            request: "apt nginx".into(),
+            architecture: "amd64".into(),
+        }
+    }
+
+    fn file(name: &str) -> LockedFile {
+        format!("sha256:{} 12 1.0 http://example.test/{name}", "a".repeat(64)).parse().unwrap()
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kiln.lock");
+        let lock = LockFile::read(&path).unwrap();
+        lock.insert(id(), vec![file("b.deb"), file("a.deb")]);
+        lock.save().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("# What the recipes take from outside"), "{text}");
+        let again = LockFile::read(&path).unwrap();
+        assert_eq!(again.get(&id()), Some(vec![file("a.deb"), file("b.deb")]));
+    }
+
+    #[test]
+    fn an_entry_to_refresh_stays_until_it_is_resolved() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = LockFile::read(&folder.path().join("kiln.lock")).unwrap();
+        lock.insert(id(), vec![file("a.deb")]);
+        lock.refresh([id()]);
+        assert_eq!(lock.get(&id()), None);
+        assert_eq!(lock.entries().len(), 1);
+        lock.insert(id(), vec![file("a.deb")]);
+        assert!(lock.get(&id()).is_some());
+    }
+
+    #[test]
+    fn a_malformed_file_is_refused_with_its_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kiln.lock");
+        for text in ["version = 2\n", "nonsense", "version = 1\n[[entry]]\nnode = 'x'\n"] {
+            std::fs::write(&path, text).unwrap();
+            let error = LockFile::read(&path).unwrap_err();
+            assert!(error.to_string().contains("kiln.lock"), "{error}");
+        }
+    }
+}

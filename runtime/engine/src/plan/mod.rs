@@ -1,0 +1,142 @@
+//! The plan: what is cached, what is built, and why. Nothing is touched.
+
+mod keyed;
+mod why;
+
+pub use keyed::KeyedGraph;
+pub use why::{Why, first_difference};
+
+use crate::driver::{Artifact, Builder};
+use crate::key::{Parent, cache_key};
+use crate::lock::EntryId;
+use crate::store::Store;
+use crate::{CacheKey, Error};
+use petgraph::graph::NodeIndex;
+use std::collections::{BTreeMap, VecDeque};
+use std::path::Path;
+
+/// What a bake will do.
+#[derive(Debug)]
+pub struct Plan {
+    /// The nodes of the wanted images, parents first.
+    pub nodes: BTreeMap<NodeIndex, Planned>,
+}
+
+/// What happens to one node.
+#[derive(Debug, Clone)]
+pub enum Planned {
+    /// It is there.
+    Cached {
+        /// Under this key.
+        key: CacheKey,
+        /// What it became.
+        artifact: Artifact,
+    },
+    /// It is built.
+    Build {
+        /// Its key; `None` until what it stands on is built, or what it needs is locked.
+        key: Option<CacheKey>,
+        /// For what reason.
+        why: Why,
+    },
+}
+
+impl Planned {
+    /// The artifact of a node that is there.
+    #[must_use]
+    pub fn artifact(&self) -> Option<&Artifact> {
+        match self {
+            Self::Cached { artifact, .. } => Some(artifact),
+            Self::Build { .. } => None,
+        }
+    }
+}
+
+impl Plan {
+    /// Looks the wanted nodes up and says what a bake will do.
+    ///
+    /// On a driver with output digests a key is known when what the node stands on is there: the look-up
+    /// goes down the graph, one batch a level. On any other, all keys are known at once: one batch.
+    ///
+    /// # Errors
+    /// When the driver cannot look up.
+    pub async fn make(
+        keyed: &KeyedGraph,
+        wanted: &[NodeIndex],
+        builder: &dyn Builder,
+        store: &Store,
+        project: &Path,
+    ) -> Result<Self, Error> {
+        let found = look_up(keyed, wanted, builder).await?;
+        let mut nodes = BTreeMap::new();
+        for &index in wanted {
+            let planned = match found.get(&index) {
+                Some((key, Some(artifact))) => {
+                    Planned::Cached { key: *key, artifact: artifact.clone() }
+                }
+                looked_up => {
+                    let key = looked_up.map(|(key, _)| *key);
+                    let why = Why::of(keyed, index, key, &nodes, store, project);
+                    Planned::Build { key, why }
+                }
+            };
+            nodes.insert(index, planned);
+        }
+        Ok(Self { nodes })
+    }
+
+    /// How many nodes are built.
+    #[must_use]
+    pub fn to_build(&self) -> usize {
+        self.nodes.values().filter(|planned| planned.artifact().is_none()).count()
+    }
+
+    /// The lock entries that must be resolved first.
+    #[must_use]
+    pub fn unlocked(&self, keyed: &KeyedGraph) -> Vec<(NodeIndex, EntryId)> {
+        let missing = self.nodes.keys().filter_map(|index| match keyed.fields(*index) {
+            Err(missing) => Some(missing.iter().map(|id| (*index, id.clone()))),
+            Ok(_) => None,
+        });
+        missing.flatten().collect()
+    }
+}
+
+type Found = BTreeMap<NodeIndex, (CacheKey, Option<Artifact>)>;
+
+async fn look_up(
+    keyed: &KeyedGraph,
+    wanted: &[NodeIndex],
+    builder: &dyn Builder,
+) -> Result<Found, Error> {
+    let graph = keyed.graph();
+    let mut is_wanted = vec![false; graph.len()];
+    wanted.iter().for_each(|index| is_wanted[index.index()] = true);
+    let above = |index: NodeIndex, parent: Parent| {
+        let children = graph.children(index).into_iter();
+        children.filter(|child| is_wanted[child.index()]).map(move |child| (child, parent))
+    };
+    let roots = wanted.iter().filter(|index| graph.parent(**index).is_none());
+    let mut ready: VecDeque<(NodeIndex, Parent)> =
+        roots.map(|index| (*index, Parent::None)).collect();
+    let mut found = Found::new();
+    while !ready.is_empty() {
+        let mut batch: Vec<(NodeIndex, CacheKey)> = Vec::new();
+        while let Some((index, parent)) = ready.pop_front() {
+            let Ok(fields) = keyed.fields(index) else { continue };
+            let key = cache_key(builder.format(), keyed.architecture(), &parent, fields);
+            batch.push((index, key));
+            if !builder.gives_outputs() {
+                ready.extend(above(index, Parent::Key(key)));
+            }
+        }
+        let keys: Vec<CacheKey> = batch.iter().map(|(_, key)| *key).collect();
+        for ((index, key), artifact) in batch.into_iter().zip(builder.find(&keys).await?) {
+            if let Some(output) = artifact.as_ref().and_then(|artifact| artifact.output) {
+                ready.extend(above(index, Parent::Output(output)));
+            }
+            found.insert(index, (key, artifact));
+        }
+    }
+    Ok(found)
+}

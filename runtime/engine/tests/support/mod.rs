@@ -1,0 +1,292 @@
+//! A builder in memory: artifacts are texts that say what was done, so that tests read as they run.
+
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use async_trait::async_trait;
+use kiln::Limits;
+use kiln_engine::bake::{Bake, NodeOutcome, OnError, Options, Outcome};
+use kiln_engine::driver::{
+    Action, Artifact, BaseInput, Builder, Content, Output, Program, Session, TestOutcome, TestPlan,
+};
+use kiln_engine::graph::Graph;
+use kiln_engine::inputs::Inputs;
+use kiln_engine::lock::{LockFile, LockedFile};
+use kiln_engine::plan::{KeyedGraph, Plan};
+use kiln_engine::store::Store;
+use kiln_engine::{CacheKey, Digest, Error, ErrorKind, Event};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use tokio::sync::watch;
+
+/// What a command "does": it appends its text. `fail` fails, `date` would differ on each run but makes
+/// the same output, `damaged` finds what it stands on damaged once.
+#[derive(Default, Clone)]
+pub struct Memory {
+    pub outputs: bool,
+    pub state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+pub struct State {
+    index: BTreeMap<CacheKey, Artifact>,
+    pub calls: Vec<String>,
+    /// What the outside says when asked.
+    pub outside: String,
+    pub damaged: Option<String>,
+}
+
+impl Memory {
+    pub fn new() -> Self {
+        let memory = Self { outputs: true, state: Arc::default() };
+        memory.state.lock().unwrap().outside = locked("1.0");
+        memory
+    }
+
+    pub fn calls(&self) -> Vec<String> {
+        std::mem::take(&mut self.state.lock().unwrap().calls)
+    }
+
+    fn artifact(&self, text: String) -> Artifact {
+        let output = self.outputs.then(|| Digest::of(text.as_bytes()));
+        Artifact { id: text, output }
+    }
+
+    fn say(&self, call: impl Into<String>) {
+        self.state.lock().unwrap().calls.push(call.into());
+    }
+}
+
+pub fn locked(version: &str) -> String {
+    let sha = blake3::hash(version.as_bytes()).to_hex();
+    format!("sha256:{sha} 1 {version} http://archive.test/p_{version}_all.deb")
+}
+
+#[async_trait]
+impl Builder for Memory {
+    fn format(&self) -> &'static str {
+        "memory 1"
+    }
+
+    fn gives_outputs(&self) -> bool {
+        self.outputs
+    }
+
+    async fn find(&self, keys: &[CacheKey]) -> Result<Vec<Option<Artifact>>, Error> {
+        let state = self.state.lock().unwrap();
+        Ok(keys.iter().map(|key| state.index.get(key).cloned()).collect())
+    }
+
+    async fn resolve_base(&self, _: &BaseInput, _: Output<'_>) -> Result<Vec<LockedFile>, Error> {
+        self.say("resolve base");
+        let outside = self.state.lock().unwrap().outside.clone();
+        outside.lines().map(str::parse).collect()
+    }
+
+    async fn make_base(
+        &self,
+        key: CacheKey,
+        _: &BaseInput,
+        locked: &[LockedFile],
+        _: Output<'_>,
+    ) -> Result<Artifact, Error> {
+        let versions: Vec<&str> = locked.iter().map(|file| file.version.as_str()).collect();
+        self.say(format!("base {}", versions.join(" ")));
+        let artifact = self.artifact(format!("base {}", versions.join(" ")));
+        self.state.lock().unwrap().index.insert(key, artifact.clone());
+        Ok(artifact)
+    }
+
+    async fn open(&self, on: &Artifact) -> Result<Box<dyn Session>, Error> {
+        self.say("open");
+        let damaged = self.state.lock().unwrap().damaged.take();
+        if let Some(text) = damaged {
+            self.state.lock().unwrap().index.retain(|_, artifact| !artifact.id.ends_with(&text));
+            return Err(Error::new(ErrorKind::Damaged, "a layer was damaged"));
+        }
+        Ok(Box::new(Writing { memory: self.clone(), text: on.id.clone() }))
+    }
+
+    async fn test(
+        &self,
+        _: &Artifact,
+        _: &TestPlan,
+        _: Output<'_>,
+    ) -> Result<Vec<TestOutcome>, Error> {
+        Ok(Vec::new())
+    }
+}
+
+struct Writing {
+    memory: Memory,
+    text: String,
+}
+
+#[async_trait]
+impl Session for Writing {
+    async fn resolve(&mut self, script: &str, _: Limits, _: Output<'_>) -> Result<String, Error> {
+        let outside = self.memory.state.lock().unwrap().outside.clone();
+        self.memory.say(format!("resolve {}", script.lines().last().unwrap_or_default()));
+        Ok(outside)
+    }
+
+    async fn run(&mut self, action: &Action, output: Output<'_>) -> Result<(), Error> {
+        let done = match action {
+            Action::Put(put) => match &put.content {
+                Content::Bytes(bytes) => {
+                    format!("put {}={}", put.dest, String::from_utf8_lossy(bytes))
+                }
+                _ => format!("put {}", put.dest),
+            },
+            Action::Remove { dest } => format!("remove {dest}"),
+            Action::Exec(exec) => match &exec.program {
+                Program::Shell(text) if text == "fail" => {
+                    output("it does not work");
+                    return Err(Error::input("command exited with status 1")
+                        .output(vec!["it does not work".into()]));
+                }
+                // A comment for the shell: another definition, the same output.
+                Program::Shell(text) => {
+                    text.split('#').next().unwrap_or_default().trim().to_owned()
+                }
+                _ => "exec".into(),
+            },
+        };
+        if let Action::Exec(exec) = action
+            && let Some(files) = &exec.files
+        {
+            let versions: Vec<&str> = files.iter().map(|file| file.version.as_str()).collect();
+            self.memory.say(format!("install {}", versions.join(" ")));
+            self.text.push_str(&format!(" + {}", versions.join(" ")));
+            return Ok(());
+        }
+        self.memory.say(&done);
+        self.text.push_str(&format!(" + {done}"));
+        Ok(())
+    }
+
+    async fn checkpoint(&mut self, key: CacheKey) -> Result<Artifact, Error> {
+        self.memory.say("checkpoint");
+        let artifact = self.memory.artifact(self.text.clone());
+        self.memory.state.lock().unwrap().index.insert(key, artifact.clone());
+        Ok(artifact)
+    }
+
+    async fn shell(&mut self) -> Result<(), Error> {
+        self.memory.say("shell");
+        Ok(())
+    }
+
+    async fn keep(self: Box<Self>) -> Result<String, Error> {
+        self.memory.say("keep");
+        Ok("enter".into())
+    }
+
+    async fn close(self: Box<Self>) -> Result<(), Error> {
+        self.memory.say("close");
+        Ok(())
+    }
+}
+
+/// A project folder with a store, in which documents are baked one after the other.
+pub struct Bench {
+    pub folder: tempfile::TempDir,
+    pub memory: Memory,
+    pub locked: bool,
+    pub on_error: OnError,
+}
+
+/// What one bake said and did.
+pub struct Baked {
+    pub plan: Vec<String>,
+    pub events: Vec<Event>,
+    pub calls: Vec<String>,
+    pub outcome: Result<Outcome, Vec<Error>>,
+}
+
+impl Baked {
+    pub fn counts(&self) -> (usize, usize, usize) {
+        self.outcome.as_ref().unwrap().counts()
+    }
+
+    pub fn error(&self) -> &Error {
+        let outcome = self.outcome.as_ref().unwrap();
+        let failed = |node: &'_ NodeOutcome| matches!(node, NodeOutcome::Failed(_));
+        assert_eq!(outcome.nodes.values().filter(|node| failed(node)).count(), 1);
+        outcome.errors().next().unwrap()
+    }
+}
+
+impl Bench {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { folder, memory: Memory::new(), locked: false, on_error: OnError::Cleanup }
+    }
+
+    pub fn root(&self) -> &str {
+        self.folder.path().to_str().unwrap()
+    }
+
+    pub fn write(&self, path: &str, text: &str) {
+        let path = self.folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    pub fn lock(&self) -> LockFile {
+        LockFile::read(&self.folder.path().join("kiln.lock")).unwrap()
+    }
+
+    pub fn key(
+        &self,
+        document: kiln::Document,
+    ) -> Result<(KeyedGraph, Store, LockFile), Vec<Error>> {
+        let store = Store::open(&self.folder.path().join("store")).unwrap();
+        let lock = self.lock();
+        let graph = Graph::new(document)?;
+        let wanted: Vec<_> = graph.indices().collect();
+        let inputs = Inputs::new(store.inputs());
+        let keyed = KeyedGraph::new(graph, &wanted, "amd64", &inputs, &lock)?;
+        Ok((keyed, store, lock))
+    }
+
+    pub async fn bake(&self, document: kiln::Document) -> Baked {
+        self.bake_with(document, |_, _| ()).await
+    }
+
+    pub async fn bake_with(
+        &self,
+        document: kiln::Document,
+        before: impl FnOnce(&LockFile, &mut KeyedGraph),
+    ) -> Baked {
+        let (mut keyed, store, lock) = self.key(document).unwrap();
+        before(&lock, &mut keyed);
+        let wanted: Vec<_> = keyed.graph().indices().collect();
+        let project: PathBuf = Path::new(self.root()).to_owned();
+        let plan = Plan::make(&keyed, &wanted, &self.memory, &store, &project).await.unwrap();
+        let lines = plan.nodes.iter().map(|(index, planned)| {
+            let name = &keyed.graph().node(*index).name;
+            match planned {
+                kiln_engine::plan::Planned::Cached { .. } => format!("{name} cached"),
+                kiln_engine::plan::Planned::Build { why, .. } => format!("{name}: {why}"),
+            }
+        });
+        let lines = lines.collect();
+        let (_sender, interrupted) = watch::channel(false);
+        let options =
+            Options { jobs: 2, on_error: self.on_error, locked: self.locked, interrupted };
+        let events = Mutex::new(Vec::new());
+        let bake = Bake {
+            keyed: &keyed,
+            builder: &self.memory,
+            store: &store,
+            lock: &lock,
+            project: &project,
+            events: &|event| events.lock().unwrap().push(event),
+            options: &options,
+        };
+        let outcome = bake.run(&plan).await;
+        let events = events.into_inner().unwrap();
+        Baked { plan: lines, events, calls: self.memory.calls(), outcome }
+    }
+}
