@@ -25,15 +25,19 @@ pub(crate) fn recipe(recipe: &Recipe, sink: Sink) -> TokenStream {
     };
     // The reports come last, so that the function's text is the same whether there are any or not: an
     // editor that completes in the expansion compares the two by offset.
+    let function = quote_spanned!(span=> fn #name #params -> ::kiln::Image);
+    let beside = quote_spanned!(span=> enum #name {});
     quote! {
         #(#attrs)*
-        #vis fn #name #params -> ::kiln::Image {
+        // `base: { helper() }` is how a recipe says that it calls no other recipe.
+        #[allow(unused_braces)]
+        #vis #function {
             #head #doc #(#parts)*
         }
         #(#cfgs)*
         #[doc(hidden)]
         #[allow(non_camel_case_types, dead_code)]
-        #vis enum #name {}
+        #vis #beside
         #(#cfgs)*
         #depth
         #reports
@@ -109,9 +113,7 @@ fn invoke(method: &Ident, args: TokenStream) -> TokenStream {
 /// Where an argument breaks off: rustc reports what is missing at the parenthesis after it.
 fn broken(arg: &Arg) -> Option<Span> {
     match arg {
-        Arg::Value(Slot::Broken(tokens)) => {
-            tokens.clone().into_iter().last().map(|tree| tree.span())
-        }
+        Arg::Value(Slot::Broken(tokens)) => ends(tokens).map(|(_, last)| last),
         Arg::Value(_) | Arg::Map { .. } => None,
     }
 }
@@ -128,14 +130,15 @@ fn arg(arg: &Arg) -> TokenStream {
         Arg::Map { of, pairs } => {
             let pairs = pairs.iter().map(|(name, value)| {
                 let value = slot(value);
-                match of {
-                    MapOf::Text => {
-                        quote_spanned!(name.span()=> (#name, ::std::string::String::from(#value)))
-                    }
-                    MapOf::Json => {
-                        quote_spanned!(name.span()=> (#name, ::kiln::step::Value::from(#value)))
-                    }
-                }
+                // A value that cannot be converted is reported at the conversion.
+                let (first, last) = ends(&value).unwrap_or((name.span(), name.span()));
+                let from = quote_spanned!(last=> ::from);
+                let into = match of {
+                    MapOf::Text => quote_spanned!(first=> ::std::string::String #from),
+                    MapOf::Json => quote_spanned!(first=> ::kiln::step::Value #from),
+                };
+                let value = parentheses(last, value);
+                quote_spanned!(name.span()=> (#name, #into #value))
             });
             quote! { [#(#pairs),*] }
         }
@@ -152,6 +155,13 @@ fn slot(slot: &Slot) -> TokenStream {
             quote_spanned!(*dot=> #receiver + #error)
         }
     }
+}
+
+/// The places of the first and the last token.
+fn ends(tokens: &TokenStream) -> Option<(Span, Span)> {
+    let mut trees = tokens.clone().into_iter().map(|tree| tree.span());
+    let first = trees.next()?;
+    Some((first, trees.last().unwrap_or(first)))
 }
 
 fn literal(name: &Ident) -> LitStr {

@@ -30,8 +30,9 @@ impl Reader {
 
     fn block(&mut self, keyword: Ident) -> Block {
         self.at += 1;
-        // A word before a colon is the next key, not the name of an unfinished block.
-        let name = self.ident(self.at).filter(|_| !self.colon(self.at + 1)).cloned();
+        // What starts the next entry is not the name of an unfinished block.
+        let next = self.colon(self.at + 1) || self.opens_block(self.at);
+        let name = self.ident(self.at).filter(|_| !next).cloned();
         self.at += usize::from(name.is_some());
         let body = self.braces(self.at).map(Body::read);
         self.at += usize::from(body.is_some());
@@ -87,7 +88,8 @@ impl Reader {
         for at in self.at..self.trees.len() {
             let before =
                 at.checked_sub(1).filter(|before| *before >= self.at).map(|at| &self.trees[at]);
-            if self.opens_known_block(at) || self.opens_pair(at, before) {
+            if self.opens_known_block(at) || self.opens_pair(at, before) || self.follows(at, before)
+            {
                 return (depth == 0).then_some(at);
             }
             match &self.trees[at] {
@@ -112,6 +114,13 @@ impl Reader {
         // `|a: A| …` is the one expression with a word and a single colon outside of any brackets.
         let parameter = before.is_some_and(|tree| is_punct(tree, '|'));
         self.ident(at).is_some() && self.colon(at + 1) && !parameter
+    }
+
+    /// Whether a word follows a value with nothing between: the comma is missing, and the word's colon.
+    fn follows(&self, at: usize, before: Option<&TokenTree>) -> bool {
+        let joins = |word: &Ident| ["as", "else", "in"].iter().any(|keyword| word == keyword);
+        matches!(before, Some(TokenTree::Literal(_) | TokenTree::Group(_)))
+            && self.ident(at).is_some_and(|word| !joins(word))
     }
 
     fn opens_known_block(&self, at: usize) -> bool {

@@ -60,10 +60,17 @@ pub(crate) struct Body {
 }
 
 impl Pair {
+    /// The value that stands last.
+    pub(crate) fn last(&self) -> Option<&Value> {
+        match &self.target {
+            Some(target) => target.value.as_ref(),
+            None => self.value.as_ref(),
+        }
+    }
+
     /// The last token, which a missing comma is reported at.
     pub(crate) fn end(&self) -> Span {
-        let target = self.target.as_ref().and_then(|target| target.value.as_ref());
-        let value = target.or(self.value.as_ref());
+        let value = self.last();
         let last = value.and_then(|value| value.tokens.clone().into_iter().last());
         match (&self.options, last) {
             (Some(options), _) => options.close,

@@ -36,6 +36,11 @@ impl Value {
             .then(|| Self { form: form(&trees), tokens: trees.into_iter().collect() })
     }
 
+    /// Whether nothing is missing at its end.
+    pub(crate) fn is_whole(&self) -> bool {
+        matches!(self.form, Form::Whole(_) | Form::Braces(_))
+    }
+
     /// The expression, or the part of it that is there.
     pub(crate) fn expr(&self) -> Option<&Expr> {
         match &self.form {

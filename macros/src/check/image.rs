@@ -33,7 +33,7 @@ pub(crate) fn recipe(raw: ast::Recipe, inputs: &Inputs, sink: &mut Sink) -> Reci
         None => image.sink.error(&name, diag::missing_braces("the name of the image")),
     }
     if !rest.is_empty() && !image.parts.is_empty() {
-        let fault = diag::unexpected_tokens(&rest, "the end of the recipe");
+        let fault = diag::after_recipe(&rest);
         image.sink.error(&rest, fault);
     }
     let Image { parts, parent, .. } = image;

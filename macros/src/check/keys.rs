@@ -122,7 +122,8 @@ pub(super) fn begun<'a>(pair: &'a Pair, expected: &str, sink: &mut Sink) -> Opti
         sink.error(&pair.key, diag::missing_value(&name, expected));
         return None;
     }
-    if !pair.separated {
+    // What ends an unfinished value is not known, so nothing is said about the comma after it.
+    if !pair.separated && pair.last().is_some_and(Value::is_whole) {
         sink.side(pair.end(), diag::missing_comma());
     }
     let Some(value) = &pair.value else {

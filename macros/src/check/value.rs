@@ -57,7 +57,7 @@ pub(super) fn slot(value: &Value) -> Slot {
 /// Judges an expression of a kind, where it is a literal.
 pub(super) fn expression(kind: Kind, key: &str, expr: &Expr, inputs: &Inputs, sink: &mut Sink) {
     match (kind, expr) {
-        (Kind::Any | Kind::Map(..), _) => {}
+        (Kind::Any, _) | (Kind::Map(..), Expr::Array(_)) => {}
         (Kind::Text(rule), Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => {
             sink.check(text, rule(&text.value()));
         }

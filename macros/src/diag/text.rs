@@ -7,19 +7,34 @@ fn fault(message: String, help: Option<String>) -> Fault {
     Fault { message, help }
 }
 
-/// The nearest of the known words, if it is near enough to be meant.
+/// The nearest of the known words, if it is near enough to be meant: what is only begun, or misspelled.
 pub(crate) fn nearest<S: AsRef<str>>(
     found: &str,
     known: impl IntoIterator<Item = S>,
 ) -> Option<String> {
     known
         .into_iter()
-        .map(|word| (strsim::damerau_levenshtein(found, word.as_ref()), word))
-        .filter(|(distance, word)| {
-            *distance <= 1 + word.as_ref().chars().count().min(found.len()) / 4
-        })
+        .map(|word| (distance(found, word.as_ref()), word))
+        .filter(|(distance, word)| *distance <= 1 + word.as_ref().len().min(found.len()) / 4)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, word)| word.as_ref().to_owned())
+}
+
+fn distance(found: &str, word: &str) -> usize {
+    if found.len() > 1 && word.starts_with(found) {
+        return 0;
+    }
+    strsim::damerau_levenshtein(found, word)
+}
+
+/// The beginning of what was found.
+fn excerpt(found: impl Display) -> String {
+    const WIDTH: usize = 40;
+    let text = found.to_string();
+    match text.char_indices().nth(WIDTH) {
+        Some((end, _)) => format!("{} …", text[..end].trim_end()),
+        None => text,
+    }
 }
 
 fn list(words: &[&str]) -> String {
@@ -124,7 +139,14 @@ pub(crate) fn unexpected_options(key: &str) -> Fault {
 }
 
 pub(crate) fn unexpected_tokens(found: impl Display, expected: &str) -> Fault {
-    fault(format!("expected {expected}, found `{found}`"), None)
+    fault(format!("expected {expected}, found `{}`", excerpt(found)), None)
+}
+
+pub(crate) fn after_recipe(found: impl Display) -> Fault {
+    fault(
+        format!("expected the end of the recipe, found `{}`", excerpt(found)),
+        Some("each recipe has an `image!` of its own".into()),
+    )
 }
 
 pub(crate) fn wrong_type(key: &str, expected: &str, found: &str) -> Fault {

@@ -1,0 +1,9 @@
+use kiln::prelude::*;
+
+image! {
+    pub web {
+        layer main { run: "true" }
+    }
+}
+
+fn main() {}

@@ -1,0 +1,5 @@
+use kiln::prelude::*;
+
+image! {}
+
+fn main() {}

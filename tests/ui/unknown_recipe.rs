@@ -1,0 +1,15 @@
+use kiln::prelude::*;
+
+image! {
+    pub common {
+        base: scratch(),
+    }
+}
+
+image! {
+    pub web {
+        base: comon(),
+    }
+}
+
+fn main() {}
