@@ -1,6 +1,7 @@
 //! A builder in memory: artifacts are texts that say what was done, so that tests read as they run.
 
 #![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use async_trait::async_trait;
 use kiln::Limits;
