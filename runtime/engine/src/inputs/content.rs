@@ -79,7 +79,8 @@ pub(super) fn open(directory: BorrowedFd<'_>, path: &Path) -> Result<OwnedFd, Er
 /// What one thread reads and hashes at a time: bytes, a power of two.
 ///
 /// Files are read, never mapped: a mapped file that somebody truncates kills the process, and a mapped
-/// file counts as our memory. Measured on two cores, warm: see `examples/hash_inputs.rs`.
+/// file counts as our memory. Reading costs nothing for it: 10 GiB in the page cache take two cores 0.77 s,
+/// `b3sum`, which maps, 0.79 s (2026-11-20). From 256 KiB to 2 MiB the size makes no difference.
 const SUBTREE: u64 = 512 * 1024;
 
 /// blake3 of the first `size` bytes; `None` where the file is shorter.
@@ -206,6 +207,17 @@ mod tests {
         std::os::unix::fs::symlink("/etc/passwd", &path).unwrap();
         let error = hash(CWD, &path, "link").err().unwrap();
         assert_eq!(error.to_string(), "`link` changed while it was being hashed");
+    }
+
+    #[test]
+    fn digest_is_remembered_only_where_the_file_system_has_our_clock() {
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join("file");
+        fs::write(&path, "content").unwrap();
+        let ours = hash(CWD, &path, "file").ok().unwrap();
+        let foreign = hash(CWD, Path::new("/proc/version"), "version").ok().unwrap();
+        assert!(ours.known("", i64::MAX).is_some());
+        assert!(foreign.known("", i64::MAX).is_none());
     }
 
     #[test]

@@ -131,3 +131,96 @@ fn decode_entry(decoder: &mut Decoder<'_>) -> Option<Entry> {
     };
     Some(Entry { path: path.to_owned(), kind })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    fn manifests() -> impl Strategy<Value = Manifest> {
+        let kind = prop_oneof![
+            Just(EntryKind::Directory),
+            (any::<u64>(), any::<bool>(), any::<u8>()).prop_map(|(size, executable, seed)| {
+                EntryKind::File { digest: Digest::of(&[seed]), size, executable }
+            }),
+            ".{0,5}".prop_map(|target| EntryKind::Link { target }),
+        ];
+        let path = proptest::collection::vec("[a-c\n\u{e9}-]{1,2}", 1..3)
+            .prop_map(|components| components.join("/"));
+        let sorted: BoxedStrategy<BTreeMap<String, EntryKind>> =
+            proptest::collection::btree_map(path, kind, 0..6).boxed();
+        sorted.prop_map(|entries| Manifest {
+            entries: entries.into_iter().map(|(path, kind)| Entry { path, kind }).collect(),
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn encoding_gives_back_what_was_encoded(manifest in manifests()) {
+            prop_assert_eq!(Manifest::from_bytes(&manifest.to_bytes()), Ok(manifest));
+        }
+
+        #[test]
+        fn only_equal_manifests_have_equal_bytes_and_no_difference(
+            one in manifests(),
+            other in manifests(),
+        ) {
+            prop_assert_eq!(one.to_bytes() == other.to_bytes(), one == other);
+            prop_assert_eq!(one.first_difference(&other).is_none(), one == other);
+            prop_assert_eq!(one.first_difference(&one), None);
+        }
+
+        #[test]
+        fn damaged_bytes_decode_to_another_manifest_or_to_none(
+            manifest in manifests(),
+            place in any::<prop::sample::Index>(),
+            bit in 0..8_u32,
+        ) {
+            let mut bytes = manifest.to_bytes();
+            let place = place.index(bytes.len());
+            bytes[place] ^= 1_u8 << bit;
+            if let Ok(decoded) = Manifest::from_bytes(&bytes) {
+                prop_assert_ne!(&decoded, &manifest);
+                prop_assert_eq!(decoded.to_bytes(), bytes);
+            }
+        }
+    }
+
+    #[test]
+    fn manifest_out_of_order_or_with_more_behind_it_is_refused() {
+        let entry = |path: &str| Entry { path: path.to_owned(), kind: EntryKind::Directory };
+        let encoded = |paths: &[&str]| {
+            Manifest { entries: paths.iter().map(|path| entry(path)).collect() }.to_bytes()
+        };
+        assert!(Manifest::from_bytes(&encoded(&["a", "b"])).is_ok());
+        for paths in [&["b", "a"][..], &["a", "a"], &["../a"], &["/a"], &["a//b"], &["."], &[""]] {
+            assert_eq!(Manifest::from_bytes(&encoded(paths)), Err(NotAManifest), "{paths:?}");
+        }
+        let mut longer = encoded(&["a"]);
+        longer.push(0);
+        assert_eq!(Manifest::from_bytes(&longer), Err(NotAManifest));
+    }
+
+    #[test]
+    fn bytes_of_a_manifest_are_pinned() {
+        let manifest = Manifest {
+            entries: vec![
+                Entry { path: "d".to_owned(), kind: EntryKind::Directory },
+                Entry {
+                    path: "d/x".to_owned(),
+                    kind: EntryKind::File { digest: [7; 32].into(), size: 5, executable: true },
+                },
+                Entry { path: "l".to_owned(), kind: EntryKind::Link { target: "d".to_owned() } },
+            ],
+        };
+        let mut expected = b"kiln manifest 1\n".to_vec();
+        expected.extend([3, 0, 0, 0, 0, 0, 0, 0]);
+        expected.extend([1, 1, 0, 0, 0, 0, 0, 0, 0, b'd']);
+        expected.extend([3, 3, 0, 0, 0, 0, 0, 0, 0, b'd', b'/', b'x']);
+        expected.extend([5, 0, 0, 0, 0, 0, 0, 0]);
+        expected.extend([7; 32]);
+        expected.extend([4, 1, 0, 0, 0, 0, 0, 0, 0, b'l', 1, 0, 0, 0, 0, 0, 0, 0, b'd']);
+        assert_eq!(manifest.to_bytes(), expected);
+    }
+}

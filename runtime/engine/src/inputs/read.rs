@@ -69,7 +69,8 @@ impl Inputs {
     /// Hashes the file or tree that a recipe names `relative`, below `root`.
     ///
     /// A link in the name itself is followed as long as it stays below `root`; links in a tree are
-    /// entries. What is read twice is read from the disk once: see the stat cache in ARCHITECTURE.md.
+    /// entries. A file is not read again while its size, times, inode and device are what they were when it
+    /// was last hashed, unless it had just been written then. Blocks: not for an async task's own thread.
     ///
     /// # Errors
     /// Where it is not there, not below `root`, unreadable, a socket, pipe or device, where a name is not

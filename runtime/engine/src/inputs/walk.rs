@@ -155,3 +155,43 @@ fn names(directory: &OwnedFd) -> Result<Vec<Named>, Errno> {
     names.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     Ok(names)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use tempfile::TempDir;
+
+    #[test]
+    fn what_vanishes_during_the_walk_is_an_error_that_says_so() {
+        let directory = TempDir::new().unwrap();
+        fs::create_dir(directory.path().join("css")).unwrap();
+        let root = fs::File::open(directory.path()).unwrap();
+        let tree = Tree { root: root.as_fd(), name: "site/" };
+        let opened = tree.open("css").unwrap();
+        for kind in [FileType::RegularFile, FileType::Symlink, FileType::Unknown] {
+            let named = Named { name: c"a.css".to_owned(), kind };
+            let error = tree.look(opened.as_fd(), "css", &named).err().unwrap();
+            assert_eq!(error.to_string(), "`site/css/a.css` vanished while it was being hashed");
+        }
+        let error = tree.list("js").err().unwrap();
+        assert_eq!(error.to_string(), "`site/js` vanished while it was being hashed");
+    }
+
+    #[test]
+    fn entry_is_found_where_the_file_system_does_not_tell_its_kind() {
+        let directory = TempDir::new().unwrap();
+        fs::create_dir(directory.path().join("directory")).unwrap();
+        fs::write(directory.path().join("file"), "content").unwrap();
+        std::os::unix::fs::symlink("file", directory.path().join("link")).unwrap();
+        let root = fs::File::open(directory.path()).unwrap();
+        let tree = Tree { root: root.as_fd(), name: "site" };
+        let look = |name: &CStr| {
+            let named = Named { name: name.to_owned(), kind: FileType::Unknown };
+            tree.look(root.as_fd(), "", &named).ok().unwrap().kind
+        };
+        assert!(matches!(look(c"directory"), FoundKind::Directory));
+        assert!(matches!(look(c"file"), FoundKind::File { stamp, .. } if stamp.size == 7));
+        assert!(matches!(look(c"link"), FoundKind::Link { target } if target == "file"));
+    }
+}
