@@ -32,7 +32,7 @@ fn changes(old: &[LockedFile], new: &[LockedFile]) -> Vec<Change> {
     let by_package = |files: &[LockedFile]| -> BTreeMap<String, (String, String)> {
         files
             .iter()
-            .map(|f| (package(f).to_owned(), (f.version.clone(), f.sha256.clone())))
+            .map(|f| (package(&f.name()).to_owned(), (f.version.clone(), f.sha256.clone())))
             .collect()
     };
     let (old, new) = (by_package(old), by_package(new));
@@ -55,8 +55,8 @@ fn changes(old: &[LockedFile], new: &[LockedFile]) -> Vec<Change> {
 }
 
 /// A Debian file is named `package_version_architecture.deb`.
-fn package(file: &LockedFile) -> &str {
-    file.name().split('_').next().unwrap_or(file.name())
+fn package(name: &str) -> &str {
+    name.split('_').next().unwrap_or(name)
 }
 
 /// For messages: the first difference of two entries in words, with the entry they belong to.
@@ -65,7 +65,6 @@ pub(crate) fn first_change(old: &[String], new: &[String]) -> Option<String> {
     let name = |value: &String| value.split(' ').next().unwrap_or_default().to_owned();
     let old_names: Vec<String> = old.iter().map(name).collect();
     let new_names: Vec<String> = new.iter().map(name).collect();
-    let package = |name: &str| name.split('_').next().unwrap_or(name).to_owned();
     for (value, name) in new.iter().zip(&new_names) {
         if old.contains(value) {
             continue;

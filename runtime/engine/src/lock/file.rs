@@ -84,7 +84,7 @@ impl LockFile {
 
     /// Locks an entry.
     pub fn insert(&self, id: EntryId, mut files: Vec<LockedFile>) {
-        files.sort_by(|a, b| a.name().cmp(b.name()).then_with(|| a.cmp(b)));
+        files.sort_by(|a, b| a.name().cmp(&b.name()).then_with(|| a.cmp(b)));
         let mut state = self.state();
         state.stale.remove(&id);
         if state.entries.get(&id) != Some(&files) {

@@ -1,4 +1,5 @@
 use crate::Error;
+use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -18,11 +19,12 @@ pub struct LockedFile {
 }
 
 impl LockedFile {
-    /// The last component of the URL: the name under which a command finds it. Never empty, never with
-    /// a `/`, never `.` or `..`.
+    /// The last component of the URL, percent-decoded: the name under which a command finds it. Never
+    /// empty, never with a `/`, never `.` or `..`.
     #[must_use]
-    pub fn name(&self) -> &str {
-        self.url.rsplit('/').next().unwrap_or(&self.url)
+    pub fn name(&self) -> String {
+        let last = self.url.rsplit('/').next().unwrap_or(&self.url);
+        percent_decode_str(last).decode_utf8_lossy().into_owned()
     }
 }
 
@@ -47,7 +49,8 @@ impl FromStr for LockedFile {
             version: version.to_owned(),
             url: url.to_owned(),
         };
-        if version.is_empty() || matches!(file.name(), "" | "." | "..") {
+        let name = file.name();
+        if version.is_empty() || matches!(name.as_str(), "" | "." | "..") || name.contains(['/', '\0']) {
             return Err(malformed("no version, or no file name at the end of the URL"));
         }
         Ok(file)
@@ -71,5 +74,32 @@ impl From<LockedFile> for String {
 impl fmt::Display for LockedFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "sha256:{} {} {} {}", self.sha256, self.size, self.version, self.url)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(url: &str) -> Result<LockedFile, Error> {
+        format!("sha256:{} 12 1.0 {url}", "a".repeat(64)).parse()
+    }
+
+    #[test]
+    fn a_name_is_decoded_and_stays_a_name() {
+        let file = read("http://a.test/pool/libstdc%2b%2b6_1.0%7edeb_amd64.deb").unwrap();
+        assert_eq!(file.name(), "libstdc++6_1.0~deb_amd64.deb");
+        for bad in ["http://a.test/", "http://a.test/..", "http://a.test/%2e%2e", "http://a.test/a%2fb", "x"] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn foreign_lines_are_refused() {
+        let good = read("http://a.test/x.deb").unwrap().to_string();
+        assert!(good.parse::<LockedFile>().is_ok());
+        for bad in ["", "x", &good[1..], &good.replace(" 12 ", " -1 "), &format!("{good} more")] {
+            assert!(bad.parse::<LockedFile>().is_err(), "{bad}");
+        }
     }
 }

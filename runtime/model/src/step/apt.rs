@@ -69,11 +69,11 @@ impl Step for Apt {
 
 /// Prints `sha256:HEX SIZE VERSION URL` for each archive that is not installed yet.
 ///
-/// apt prints the strongest hash it knows only when told to force it; versions are the second field of a
-/// Debian file name with `%3a` for the colon of an epoch (apt-get(8), `--print-uris`).
+/// apt prints MD5 unless told which hash to use, and the version is the second field of the name that it
+/// gives a file, with `%3a` for the colon of an epoch (apt-get(8), `--print-uris`).
 const RESOLVE: &str = r#"export DEBIAN_FRONTEND=noninteractive
-apt-get -q -o APT::Update::Error-Mode=any update >&2
-apt-get -qq -o Acquire::ForceHash=SHA256 --print-uris -y @RECOMMENDS@ install @PACKAGES@ >/tmp/kiln-uris
+apt-get -q -o APT::Update::Error-Mode=any -o Acquire::Languages=none update >&2
+apt-get -qq -y -o Acquire::ForceHash=SHA256 --print-uris @RECOMMENDS@ install @PACKAGES@ >/tmp/kiln-uris
 while read -r uri name size hash; do
   case $hash in SHA256:*) ;; *) echo "no SHA-256 for $name" >&2; exit 1 ;; esac
   uri=${uri#\'}; uri=${uri%\'}
@@ -83,17 +83,23 @@ done </tmp/kiln-uris
 "#;
 
 /// Installs the files in `KILN_FILES` and leaves nothing behind that the clock or the run decides.
+///
+/// Every file is named, so recommendations were settled when the list was resolved. Naming a file marks
+/// its package as wanted by hand: that is taken back for all but those that the recipe asks for.
 const INSTALL: &str = r#"export DEBIAN_FRONTEND=noninteractive
-printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d && chmod 755 /usr/sbin/policy-rc.d
+printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+chmod 755 /usr/sbin/policy-rc.d
 trap 'rm -f /usr/sbin/policy-rc.d' EXIT
 set -- "$KILN_FILES"/*.deb
 if [ -e "$1" ]; then
-  dpkg --force-confold --force-confdef --unpack --recursive "$KILN_FILES"
-  dpkg --force-confold --force-confdef --configure --pending
-  for deb in "$@"; do dpkg-deb --field "$deb" Package; done | xargs apt-mark auto >/dev/null
+  apt-mark showmanual >/tmp/kiln-manual
+  apt-get install -q -y --no-install-recommends --allow-downgrades -o Dpkg::Use-Pty=0 \
+    -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold \
+    -o Dpkg::Options::=--force-unsafe-io "$@"
+  for deb in "$@"; do dpkg-deb --field "$deb" Package; done | grep -vxF -f /tmp/kiln-manual | xargs -r apt-mark auto >/dev/null
 fi
 apt-mark manual @PACKAGES@ >/dev/null
-apt-get -q check
-rm -rf /var/log/apt /var/log/dpkg.log /var/log/alternatives.log /var/cache/ldconfig/aux-cache
-rm -rf /var/cache/apt/*.bin /var/cache/apt/archives/*.deb /var/cache/debconf/*-old /var/lib/dpkg/*-old
+rm -rf /var/log/apt/* /var/log/dpkg.log /var/log/alternatives.log /var/cache/ldconfig/aux-cache
+rm -rf /var/cache/apt/*.bin /var/cache/apt/archives/lock /var/cache/debconf/*-old
+rm -rf /var/lib/dpkg/*-old /var/lib/dpkg/lock* /var/lib/dpkg/triggers/Lock /var/lib/apt/lists/lock
 "#;
