@@ -20,7 +20,7 @@ image! {
 fn at(origin: &kiln::Origin) -> &'static str {
     let source = include_str!("origins.rs");
     assert_eq!(origin.file, file!());
-    let line = source.lines().nth(origin.line as usize - 1).unwrap();
+    let line = source.lines().nth(origin.line as usize - 1).expect("a line of this file");
     &line[origin.column as usize - 1..]
 }
 
@@ -37,7 +37,8 @@ fn every_origin_is_the_users_token() {
     assert!(at(&image.tests[0].origin).starts_with("opens {"));
     let steps: Vec<_> =
         image.layers.iter().flat_map(|layer| &layer.steps).map(|step| at(&step.origin)).collect();
-    let starts = ["apt: [", "copy: \"", "run: \"", "file: \"", "env: {", "step::service(\"nginx\")"];
+    let starts =
+        ["apt: [", "copy: \"", "run: \"", "file: \"", "env: {", "step::service(\"nginx\")"];
     assert_eq!(steps.len(), starts.len());
     for (step, start) in steps.iter().zip(starts) {
         assert!(step.starts_with(start), "{step:?} does not start with {start:?}");

@@ -23,12 +23,12 @@ fn place_inputs() {
 
 fn copy(from: &Path, to: &Path) {
     if from.is_dir() {
-        std::fs::create_dir_all(to).unwrap();
-        for entry in from.read_dir().unwrap() {
-            let name = entry.unwrap().file_name();
+        std::fs::create_dir_all(to).expect("a directory in the target directory");
+        for entry in from.read_dir().expect("the inputs") {
+            let name = entry.expect("an input").file_name();
             copy(&from.join(&name), &to.join(&name));
         }
     } else {
-        std::fs::copy(from, to).unwrap();
+        std::fs::copy(from, to).expect("a copy of an input");
     }
 }

@@ -1,8 +1,8 @@
 //! `image!`: a machine image as an ordinary Rust function.
 //!
-//! The pipeline, each stage in a module of its own: [`ast`] reads tokens and never fails on a value,
-//! [`check`] turns the raw tree into a [`valid`] one against the tables of [`schema`] and reports every
-//! mistake into a [`diag::Sink`], [`lower`] writes builder calls and cannot fail.
+//! The pipeline, each stage in a module of its own: `ast` reads tokens and never fails on a value,
+//! `check` turns the raw tree into a `valid` one against the tables of `schema` and reports every
+//! mistake into a `diag::Sink`, `lower` writes builder calls and cannot fail.
 //!
 //! **Invariant:** nothing is read but the files that a recipe names, to check that they are there and
 //! that a template is well formed. What is well formed is decided by `kiln-rules`, not here.
@@ -62,7 +62,7 @@ mod valid;
 /// - `test NAME { … }` — any number; exactly one of `run`, `http` and `tcp`.
 ///
 /// `key: value` ends with a comma, a block needs none. Every value is a Rust expression. Only one kind is
-/// written differently from elsewhere: a struct literal needs parentheres around it, because braces after
+/// written differently: a struct literal needs parentheses around it, because braces after
 /// a value hold its options.
 ///
 /// Steps are the functions of `kiln::step`, options are the methods of what these return; so each key is

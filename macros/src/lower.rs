@@ -19,10 +19,14 @@ pub(crate) fn recipe(recipe: &Recipe, sink: Sink) -> TokenStream {
     let parts = parts.iter().map(part);
     let cfgs = attrs.iter().filter(|attr| attr.path().is_ident("cfg")).collect::<Vec<_>>();
     let depth = depth(name, parent.as_ref());
-    let reports = sink.into_items();
-    let head = quote_spanned! {span=>
-        ::kiln::Image::new(#text, ::core::env!("CARGO_MANIFEST_DIR"))
-    };
+    let reports = sink.into_items(&cfgs);
+    let mut body = Group::new(
+        Delimiter::Brace,
+        quote_spanned! {span=>
+            ::kiln::Image::new(#text, ::core::env!("CARGO_MANIFEST_DIR")) #doc #(#parts)*
+        },
+    );
+    body.set_span(span);
     // The reports come last, so that the function's text is the same whether there are any or not: an
     // editor that completes in the expansion compares the two by offset.
     let function = quote_spanned!(span=> fn #name #params -> ::kiln::Image);
@@ -31,9 +35,7 @@ pub(crate) fn recipe(recipe: &Recipe, sink: Sink) -> TokenStream {
         #(#attrs)*
         // `base: { helper() }` is how a recipe says that it calls no other recipe.
         #[allow(unused_braces)]
-        #vis #function {
-            #head #doc #(#parts)*
-        }
+        #vis #function #body
         #(#cfgs)*
         #[doc(hidden)]
         #[allow(non_camel_case_types, dead_code)]

@@ -13,7 +13,6 @@ pub(crate) use recipe::Recipe;
 pub(crate) use value::{Form, Value};
 
 /// One thing between commas, in a recipe, a layer, a test, options or a map.
-#[derive(Clone)]
 pub(crate) enum Entry {
     /// `key: value`, whole or not.
     Pair(Pair),
@@ -24,7 +23,6 @@ pub(crate) enum Entry {
 }
 
 /// `key: value => target { options }`.
-#[derive(Clone)]
 pub(crate) struct Pair {
     pub(crate) key: Ident,
     /// Whether a colon follows the key.
@@ -37,14 +35,12 @@ pub(crate) struct Pair {
 }
 
 /// What follows `=>`.
-#[derive(Clone)]
 pub(crate) struct Target {
     pub(crate) arrow: TokenStream,
     pub(crate) value: Option<Value>,
 }
 
 /// `keyword NAME { entries }`.
-#[derive(Clone)]
 pub(crate) struct Block {
     pub(crate) keyword: Ident,
     pub(crate) name: Option<Ident>,
@@ -52,7 +48,6 @@ pub(crate) struct Block {
 }
 
 /// Entries in braces.
-#[derive(Clone)]
 pub(crate) struct Body {
     pub(crate) span: Span,
     pub(crate) close: Span,

@@ -5,14 +5,12 @@ use syn::Expr;
 use syn::parse::{ParseStream, Parser as _};
 
 /// A value as it was written. It is passed on as these tokens, whatever they are.
-#[derive(Clone)]
 pub(crate) struct Value {
     pub(crate) tokens: TokenStream,
     pub(crate) form: Form,
 }
 
 /// How far a [`Value`] is an expression.
-#[derive(Clone)]
 pub(crate) enum Form {
     /// It is one.
     Whole(Box<Expr>),

@@ -39,7 +39,7 @@ pub(crate) fn recipe(raw: ast::Recipe, inputs: &Inputs, sink: &mut Sink) -> Reci
     let Image { parts, parent, .. } = image;
     let params = match params {
         Some(group) => group.to_token_stream(),
-        None => quote::quote!(()),
+        None => quote::quote_spanned!(name.span()=> ()),
     };
     Recipe { doc: doc(&attrs), attrs, vis, params, parent, parts, name }
 }

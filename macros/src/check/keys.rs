@@ -75,9 +75,9 @@ pub(super) fn pair(
         return None;
     }
     sink.nest(|sink| {
-        let (key, value) = lone(pair, known.kind.expected(), sink)?;
+        let value = lone(&pair, known.kind.expected(), sink)?;
         let arg = value::check(known.kind, &name, value, inputs, sink)?;
-        Some(Call { key, arg })
+        Some(Call { key: pair.key, arg })
     })
 }
 
@@ -85,8 +85,8 @@ pub(super) fn pair(
 pub(super) fn stray(entry: Entry, of: &str, expected: &str, sink: &mut Sink) {
     match entry {
         Entry::Block(block) => {
-            let help = format!("close the braces of {of} before it");
-            sink.error(&block.keyword, diag::misplaced(&block.keyword.to_string(), of, help));
+            let word = block.keyword.to_string();
+            sink.error(&block.keyword, diag::misplaced(&word, of, "close the braces before it"));
         }
         Entry::Stray(tokens) => {
             let fault = diag::unexpected_tokens(&tokens, expected);
@@ -96,19 +96,24 @@ pub(super) fn stray(entry: Entry, of: &str, expected: &str, sink: &mut Sink) {
     }
 }
 
-/// The key and value of a pair that has nothing else.
-pub(super) fn lone(pair: Pair, expected: &str, sink: &mut Sink) -> Option<(Ident, Value)> {
-    let name = pair.key.to_string();
-    let value = begun(&pair, expected, sink)?;
-    if let Some(target) = &pair.target {
-        sink.error(&target.arrow, diag::unexpected_destination(&name));
-        return None;
-    }
+/// The value of a pair that has nothing else.
+pub(super) fn lone<'a>(pair: &'a Pair, expected: &str, sink: &mut Sink) -> Option<&'a Value> {
+    let value = single(pair, expected, sink)?;
     if let Some(options) = &pair.options {
-        sink.error_at(options.span, diag::unexpected_options(&name));
+        sink.error_at(options.span, diag::unexpected_options(&pair.key.to_string()));
         return None;
     }
-    Some((pair.key.clone(), value.clone()))
+    Some(value)
+}
+
+/// The value of a pair that has nothing else but options.
+pub(super) fn single<'a>(pair: &'a Pair, expected: &str, sink: &mut Sink) -> Option<&'a Value> {
+    let value = begun(pair, expected, sink)?;
+    if let Some(target) = &pair.target {
+        sink.error(&target.arrow, diag::unexpected_destination(&pair.key.to_string()));
+        return None;
+    }
+    Some(value)
 }
 
 /// The value of a pair, and whether what leads to it and ends it is there.

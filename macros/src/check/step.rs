@@ -2,16 +2,16 @@ use super::destination::Destinations;
 use super::keys::{self, Seen};
 use super::template::Vars;
 use super::{Inputs, template, value};
-use crate::ast::{Body, Pair, Value};
+use crate::ast::{Body, Pair};
 use crate::diag::{self, Sink};
 use crate::schema::{self, Head, Input, Kind};
-use crate::valid::{Arg, Call, Step};
+use crate::valid::{Arg, Call, Slot, Step};
 use kiln_rules as rules;
 use syn::LitStr;
 
 /// Checks a step. One whose head is wrong yields nothing; a wrong option is left out alone.
 pub(super) fn check(
-    mut pair: Pair,
+    pair: Pair,
     dests: &mut Destinations,
     inputs: &Inputs,
     sink: &mut Sink,
@@ -22,12 +22,12 @@ pub(super) fn check(
         sink.error(&pair.key, diag::unknown_step(&name, &names));
         return None;
     };
-    let options = if known.options.known.is_empty() { None } else { pair.options.take() };
-    let key = pair.key.clone();
-    let head = sink.nest(|sink| head(known.head, &pair, inputs, sink));
+    let head = sink.nest(|sink| head(known, &pair, inputs, sink));
 
+    let Pair { key, options, .. } = pair;
     let mut seen = Seen::default();
-    let body = options.unwrap_or_else(|| Body::empty(key.span()));
+    // Options where there are none have been reported with the head.
+    let body = options.filter(|_| known.takes_options()).unwrap_or_else(|| Body::empty(key.span()));
     let calls = match head {
         // What an unfinished step lacks beyond its value is not worth an error of its own yet.
         None if body.entries.is_empty() => Vec::new(),
@@ -47,29 +47,30 @@ pub(super) fn check(
     dests.step(&name, source, dest, &seen, inputs, sink);
 
     Some(match head.own {
-        Some(value) => Step::Own { key, value: value::slot(&value) },
+        Some(value) => Step::Own { key, value },
         None => Step::Known { key, args: head.args, options: calls },
     })
 }
 
 /// What stands after the colon.
 struct Checked {
-    own: Option<Value>,
+    own: Option<Slot>,
     args: Vec<Arg>,
     /// The same as literals.
     texts: Vec<Option<LitStr>>,
 }
 
-fn head(head: Head, pair: &Pair, inputs: &Inputs, sink: &mut Sink) -> Option<Checked> {
+fn head(known: &schema::Step, pair: &Pair, inputs: &Inputs, sink: &mut Sink) -> Option<Checked> {
     let name = pair.key.to_string();
-    match head {
+    let value = if known.takes_options() { keys::single } else { keys::lone };
+    match known.head {
         Head::Own => {
-            let (_, value) = keys::lone(pair.clone(), "an expression", sink)?;
-            Some(Checked { own: Some(value), args: Vec::new(), texts: Vec::new() })
+            let value = value(pair, "an expression", sink)?;
+            Some(Checked { own: Some(value::slot(value)), args: Vec::new(), texts: Vec::new() })
         }
         Head::One(kind) => {
-            let (_, value) = keys::lone(pair.clone(), kind.expected(), sink)?;
-            let texts = vec![value::text(&value)];
+            let value = value(pair, kind.expected(), sink)?;
+            let texts = vec![value::text(value)];
             let arg = value::check(kind, &name, value, inputs, sink)?;
             Some(Checked { own: None, args: vec![arg], texts })
         }
@@ -80,9 +81,8 @@ fn head(head: Head, pair: &Pair, inputs: &Inputs, sink: &mut Sink) -> Option<Che
                 return None;
             };
             let texts = vec![value::text(source), value::text(dest)];
-            let source = value::check(Kind::Input(input), &name, source.clone(), inputs, sink);
-            let dest =
-                value::check(Kind::Text(rules::destination), &name, dest.clone(), inputs, sink);
+            let source = value::check(Kind::Input(input), &name, source, inputs, sink);
+            let dest = value::check(Kind::Text(rules::destination), &name, dest, inputs, sink);
             Some(Checked { own: None, args: vec![source?, dest?], texts })
         }
     }

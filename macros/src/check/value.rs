@@ -15,7 +15,7 @@ use syn::{Expr, ExprLit, Lit, LitInt, LitStr};
 pub(super) fn check(
     kind: Kind,
     key: &str,
-    value: Value,
+    value: &Value,
     inputs: &Inputs,
     sink: &mut Sink,
 ) -> Option<Arg> {
@@ -29,9 +29,9 @@ pub(super) fn check(
     match value.expr().map(bare) {
         Some(expr) => sink.nest(|sink| {
             expression(kind, key, expr, inputs, sink);
-            Some(Arg::Value(slot(&value)))
+            Some(Arg::Value(slot(value)))
         }),
-        None => Some(Arg::Value(slot(&value))),
+        None => Some(Arg::Value(slot(value))),
     }
 }
 
@@ -120,9 +120,9 @@ fn map(of: MapOf, rule: NamedRule, key: &str, group: &Group, sink: &mut Sink) ->
             if pairs.iter().any(|(earlier, _)| *earlier == text) {
                 sink.error(&pair.key, diag::duplicate_key(&name, &format!("`{key}`")));
             }
-            if let Some((_, value)) = keys::lone(pair, "a value", sink) {
-                judge(of, rule, &name, &value, sink);
-                pairs.push((text, slot(&value)));
+            if let Some(value) = keys::lone(&pair, "a value", sink) {
+                judge(of, rule, &name, value, sink);
+                pairs.push((text, slot(value)));
             }
         }
         Some(())

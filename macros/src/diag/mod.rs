@@ -7,6 +7,7 @@ pub(crate) use text::*;
 use kiln_rules::Fault;
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
+use syn::Attribute;
 
 /// The mistakes found so far.
 #[derive(Default)]
@@ -50,10 +51,11 @@ impl Sink {
     }
 
     /// The items that make rustc report everything, each at its place.
-    pub(crate) fn into_items(self) -> TokenStream {
+    /// Under the recipe's own conditions: one that is configured away says nothing.
+    pub(crate) fn into_items(self, cfgs: &[&Attribute]) -> TokenStream {
         let errors = self.errors.into_iter().chain(self.beside).map(syn::Error::into_compile_error);
         let warnings = self.warnings.into_iter().map(|(span, text)| warning(span, &text));
-        quote! { #(#errors)* #(#warnings)* }
+        errors.chain(warnings).map(|item| quote! { #(#cfgs)* #item }).collect()
     }
 }
 

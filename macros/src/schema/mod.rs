@@ -91,6 +91,13 @@ pub(crate) enum Input {
     Directory,
 }
 
+impl Step {
+    /// Whether braces may follow.
+    pub(crate) fn takes_options(&self) -> bool {
+        !self.options.known.is_empty()
+    }
+}
+
 impl Kind {
     /// What is expected, for messages.
     pub(crate) fn expected(self) -> &'static str {

@@ -31,22 +31,31 @@ fn a_value_that_ends_in_a_dot() {
         error: expected a method or a field after `.`
         .base(debian("bookworm") +::core::compile_error!("expected a method or a field after `.`"))"#]],
     );
-    check(r#"pub web { base: debian("bookworm"). layer main { run: "x" } }"#, &expect![[r#"
+    check(
+        r#"pub web { base: debian("bookworm"). layer main { run: "x" } }"#,
+        &expect![[r#"
         error: expected a method or a field after `.`
         .base(debian("bookworm") +::core::compile_error!("expected a method or a field after `.`"))
         .layer(::kiln::Layer::new("main")
-          .step(::kiln::step::run("x")))"#]]);
-    step(r#"run: text.trim()., run: "y""#, &expect![[r#"
+          .step(::kiln::step::run("x")))"#]],
+    );
+    step(
+        r#"run: text.trim()., run: "y""#,
+        &expect![[r#"
         error: expected a method or a field after `.`
         .base(scratch())
         .layer(::kiln::Layer::new("main")
           .step(::kiln::step::run(text.trim() +::core::compile_error!("expected a method or a field after `.`")))
-          .step(::kiln::step::run("y")))"#]]);
-    step(r#"run: "x" { env: { A: b. } }"#, &expect![[r#"
+          .step(::kiln::step::run("y")))"#]],
+    );
+    step(
+        r#"run: "x" { env: { A: b. } }"#,
+        &expect![[r#"
         error: expected a method or a field after `.`
         .base(scratch())
         .layer(::kiln::Layer::new("main")
-          .step(::kiln::step::run("x").env([("A",::std::string::String::from(b +::core::compile_error!("expected a method or a field after `.`")))])))"#]]);
+          .step(::kiln::step::run("x").env([("A",::std::string::String::from(b +::core::compile_error!("expected a method or a field after `.`")))])))"#]],
+    );
 }
 
 #[test]
@@ -340,4 +349,26 @@ fn a_recipe_that_is_begun() {
         help: each recipe has an `image!` of its own
         .base(scratch())"#]],
     );
+}
+
+/// An editor completes at a marker that it inserts, and looks what stands before it up in the expansion
+/// without the marker, by its place in the text.
+#[test]
+fn what_stands_before_the_cursor_keeps_its_place() {
+    for recipe in [
+        r#"pub web { base: debian("bookworm").$ }"#,
+        r#"pub web { base: debian("bookworm").$, layer main { run: "x" } }"#,
+        r#"pub web { base: scratch(), layer main { run: text.trim().$, run: "y" } }"#,
+        r#"pub web { base: scratch(), layer main { run: "x" { env: { A: b.$ } }, cpoy: 1 } }"#,
+        r#"pub web { base: scratch(), layer main { step: std::env::$ } }"#,
+        r#"pub web { base: scratch(), layer main { copy: "a" => dest.$ { mode: 0o644 } } }"#,
+        r#"pub web { base: scratch(), layer main { step: f(a, b.c.$) } }"#,
+    ] {
+        let actual = expand(&recipe.replace('$', "")).to_string();
+        let marked = expand(&recipe.replace('$', "marker")).to_string();
+        let cursor = marked.find("marker").expect("the marker reaches the expansion");
+        // Up to the dot or colons, which may give way to an error.
+        let before = marked[..cursor].trim_end_matches([' ', '.']);
+        assert!(actual.starts_with(before), "{recipe}\n{actual}\n{marked}");
+    }
 }
