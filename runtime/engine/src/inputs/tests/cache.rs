@@ -2,7 +2,7 @@
 
 use super::{Checkout, an_hour_later, rewrite_in_a_later_tick, set_modified, the_epoch};
 use crate::Digest;
-use crate::inputs::{EntryKind, Inputs, Manifest, stat_cache};
+use crate::inputs::{EntryKind, Inputs, Manifest, stamp, stat_cache};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
@@ -26,6 +26,18 @@ fn rewrite_with_the_same_size_and_mtime_is_noticed() {
         assert!(!checkout.known(input).is_empty());
         rewrite_in_a_later_tick(&path, "<h1>hullo</h1>");
         assert_ne!(checkout.digest(input), before, "{input}");
+    }
+}
+
+#[test]
+fn rewrite_right_after_hashing_is_noticed_by_the_real_clock() {
+    let checkout = Checkout::with_clock(stamp::now);
+    let path = checkout.path("site/index.html");
+    for number in 1000..1500 {
+        let text = number.to_string();
+        fs::write(&path, &text).unwrap();
+        set_modified(&path, 1_000_000_000, 0);
+        assert_eq!(checkout.digest("site/index.html"), Digest::of(text.as_bytes()));
     }
 }
 
