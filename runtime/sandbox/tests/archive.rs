@@ -56,7 +56,8 @@ impl Archive {
         let mut bytes = Vec::new();
         for (key, value) in records {
             let rest = key.len() + value.len() + 3;
-            let length = (rest..).find(|length| length.to_string().len() + rest == *length).unwrap();
+            let length =
+                (rest..).find(|length| length.to_string().len() + rest == *length).unwrap();
             write!(bytes, "{length} {key}=").unwrap();
             bytes.extend_from_slice(value);
             bytes.push(b'\n');
@@ -98,8 +99,10 @@ impl Place {
     }
 
     fn assert_nothing_outside(&self) {
-        let mut names: Vec<_> =
-            fs::read_dir(self.outer.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let mut names: Vec<_> = fs::read_dir(self.outer.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
         names.sort();
         assert_eq!(names, ["root", "victim"], "written beside the root");
         let victim = self.outer.path().join("victim");
@@ -137,7 +140,10 @@ fn members_that_climb_out_are_refused() {
 
 #[test]
 fn absolute_members_are_refused() {
-    assert_refused(Archive::default().file("/etc/victim", "x").end(), &["`/etc/victim`", "absolute"]);
+    assert_refused(
+        Archive::default().file("/etc/victim", "x").end(),
+        &["`/etc/victim`", "absolute"],
+    );
     assert_refused(
         Archive::default().pax(&[("path", b"/etc/victim")]).file("innocent", "x").end(),
         &["`/etc/victim`", "absolute"],
@@ -170,7 +176,8 @@ fn a_member_replaces_a_link_of_its_own_name_and_does_not_follow_it() {
     let archive = Archive::default().symlink("link", "../victim").file("link", "new").end();
     place.unpack(&archive, Whiteouts::Oci).unwrap();
     assert_eq!(fs::read_to_string(place.root().join("link")).unwrap(), "new");
-    let archive = Archive::default().symlink("dir", "..").directory("dir").file("dir/victim", "in").end();
+    let archive =
+        Archive::default().symlink("dir", "..").directory("dir").file("dir/victim", "in").end();
     place.unpack(&archive, Whiteouts::Oci).unwrap();
     assert_eq!(fs::read_to_string(place.root().join("dir/victim")).unwrap(), "in");
 }
@@ -193,7 +200,10 @@ fn members_behind_a_link_that_stays_below_are_put_where_it_leads() {
 #[test]
 fn hard_links_to_outside_are_refused() {
     for target in ["../victim", "/etc/passwd", "a/../../victim"] {
-        assert_refused(Archive::default().hard_link("a", target).end(), &["`a`", "byte 0", "hard link"]);
+        assert_refused(
+            Archive::default().hard_link("a", target).end(),
+            &["`a`", "byte 0", "hard link"],
+        );
     }
     assert_refused(
         Archive::default().symlink("up", "..").hard_link("a", "up/victim").end(),
@@ -206,7 +216,8 @@ fn hard_links_to_outside_are_refused() {
 #[test]
 fn a_hard_link_to_a_link_does_not_reach_what_it_names() {
     let place = Place::new();
-    let archive = Archive::default().symlink("s", "../victim").hard_link("h", "s").file("h", "x").end();
+    let archive =
+        Archive::default().symlink("s", "../victim").hard_link("h", "s").file("h", "x").end();
     place.unpack(&archive, Whiteouts::Oci).unwrap();
     assert_eq!(fs::read_link(place.root().join("s")).unwrap(), Path::new("../victim"));
 }
@@ -405,7 +416,9 @@ fn owners_modes_attributes_devices_and_times_are_kept_or_set() {
     let null = fs::symlink_metadata(place.root().join("null")).unwrap();
     assert!(null.file_type().is_char_device());
     assert_eq!(null.rdev(), rustix::fs::makedev(1, 3));
-    assert!(fs::symlink_metadata(place.root().join("block")).unwrap().file_type().is_block_device());
+    assert!(
+        fs::symlink_metadata(place.root().join("block")).unwrap().file_type().is_block_device()
+    );
     assert!(fs::symlink_metadata(place.root().join("pipe")).unwrap().file_type().is_fifo());
     for name in ["f", "null", "pipe", "s", ""] {
         let metadata = fs::symlink_metadata(place.root().join(name)).unwrap();
