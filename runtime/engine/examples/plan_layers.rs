@@ -5,7 +5,9 @@
 
 use async_trait::async_trait;
 use kiln::prelude::*;
-use kiln_engine::driver::{Artifact, BaseInput, Builder, Output, Session, TestOutcome, TestPlan};
+use kiln_engine::driver::{
+    Artifact, ArtifactIndex, BaseInput, Builder, Output, Session, TestOutcome, TestPlan,
+};
 use kiln_engine::graph::Graph;
 use kiln_engine::inputs::Inputs;
 use kiln_engine::lock::{LockFile, LockedFile};
@@ -18,7 +20,7 @@ use std::time::Instant;
 struct Full;
 
 #[async_trait]
-impl Builder for Full {
+impl ArtifactIndex for Full {
     fn format(&self) -> &'static str {
         "full 1"
     }
@@ -31,7 +33,10 @@ impl Builder for Full {
         let found = |key: &CacheKey| Some(Artifact { id: key.to_string(), output: Some(key.0) });
         Ok(keys.iter().map(found).collect())
     }
+}
 
+#[async_trait]
+impl Builder for Full {
     async fn resolve_base(&self, _: &BaseInput, _: Output<'_>) -> Result<Vec<LockedFile>, Error> {
         Err(Error::environment("a plan resolves nothing"))
     }
@@ -50,7 +55,12 @@ impl Builder for Full {
         Err(Error::environment("a plan opens nothing"))
     }
 
-    async fn test(&self, _: &Artifact, _: &TestPlan, _: Output<'_>) -> Result<Vec<TestOutcome>, Error> {
+    async fn test(
+        &self,
+        _: &Artifact,
+        _: &TestPlan,
+        _: Output<'_>,
+    ) -> Result<Vec<TestOutcome>, Error> {
         Err(Error::environment("a plan tests nothing"))
     }
 }
@@ -67,7 +77,8 @@ fn document(layers: usize) -> String {
         for layer in 0..10 {
             let text = format!("echo {number} {layer}");
             let step = step::file(format!("/etc/kiln/{layer}")).content(&text);
-            image = image.layer(Layer::new(format!("layer-{layer}")).step(step).step(step::run(text)));
+            image =
+                image.layer(Layer::new(format!("layer-{layer}")).step(step).step(step::run(text)));
         }
         images.push(image);
     }

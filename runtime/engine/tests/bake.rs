@@ -15,7 +15,7 @@ fn web(bench: &Bench, first: &str, second: &str) -> Document {
     Document::new().image(image)
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn layers_of_a_chain_share_one_session() {
     let bench = Bench::new();
     let baked = bench.bake(web(&bench, "a", "b")).await;
@@ -24,7 +24,7 @@ async fn layers_of_a_chain_share_one_session() {
     assert_eq!(baked.plan[2], "web/two: never built here");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_unchanged_layer_is_not_rebuilt() {
     let bench = Bench::new();
     bench.bake(web(&bench, "a", "b")).await;
@@ -39,7 +39,7 @@ async fn an_unchanged_layer_is_not_rebuilt() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_layer_rebuilt_to_the_same_output_leaves_its_children_cached() {
     let bench = Bench::new();
     bench.bake(web(&bench, "a", "b")).await;
@@ -48,7 +48,7 @@ async fn a_layer_rebuilt_to_the_same_output_leaves_its_children_cached() {
     assert_eq!(cut_off.counts(), (1, 2, 0));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn without_output_digests_a_rebuilt_layer_rebuilds_its_children() {
     let mut bench = Bench::new();
     bench.memory.outputs = false;
@@ -59,7 +59,7 @@ async fn without_output_digests_a_rebuilt_layer_rebuilds_its_children() {
     assert_eq!(edited.plan[2], "web/two: `web/one` is built");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_failed_bake_resumes_at_the_failed_layer() {
     let bench = Bench::new();
     let failed = bench.bake(web(&bench, "a", "fail")).await;
@@ -76,7 +76,7 @@ async fn a_failed_bake_resumes_at_the_failed_layer() {
     assert_eq!(retried.calls, ["open", "b", "checkpoint", "close"]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_stands_on_a_failed_layer_is_skipped_and_the_rest_goes_on() {
     let bench = Bench::new();
     let root = bench.root();
@@ -99,7 +99,7 @@ async fn what_stands_on_a_failed_layer_is_skipped_and_the_rest_goes_on() {
     assert!(baked.calls.contains(&"g".to_owned()));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_shared_base_is_built_once() {
     let bench = Bench::new();
     let root = bench.root();
@@ -116,7 +116,7 @@ async fn a_shared_base_is_built_once() {
     assert_eq!(baked.counts(), (4, 0, 0));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn equal_layers_of_two_images_are_built_once() {
     let bench = Bench::new();
     let root = bench.root();
@@ -136,7 +136,7 @@ fn packages(bench: &Bench) -> Document {
     Document::new().image(image)
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_first_bake_locks_and_later_ones_install_the_same() {
     let bench = Bench::new();
     let first = bench.bake(packages(&bench)).await;
@@ -168,7 +168,7 @@ async fn the_first_bake_locks_and_later_ones_install_the_same() {
     assert_eq!(there.calls[..4], ["base 1.0", "open", "install 1.0", "checkpoint"]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_update_installs_what_the_archive_has_now() {
     let bench = Bench::new();
     bench.bake(packages(&bench)).await;
@@ -184,7 +184,7 @@ async fn an_update_installs_what_the_archive_has_now() {
     assert_eq!(again.counts(), (0, 3, 0));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_changed_lock_file_says_which_package_changed() {
     let bench = Bench::new();
     bench.bake(packages(&bench)).await;
@@ -199,7 +199,7 @@ async fn a_changed_lock_file_says_which_package_changed() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn locked_refuses_what_the_lock_file_lacks_with_the_step_that_asks() {
     let mut bench = Bench::new();
     bench.locked = true;
@@ -212,7 +212,7 @@ async fn locked_refuses_what_the_lock_file_lacks_with_the_step_that_asks() {
     assert!(!bench.folder.path().join("kiln.lock").exists());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_edited_file_is_named_as_the_reason() {
     let bench = Bench::new();
     bench.write("site/index.html", "one");
@@ -228,7 +228,7 @@ async fn an_edited_file_is_named_as_the_reason() {
     assert!(!edited.plan[1].contains("style.css"), "{}", edited.plan[1]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn every_missing_input_is_reported_with_its_step() {
     let bench = Bench::new();
     let layer = Layer::new("l")
@@ -243,7 +243,7 @@ async fn every_missing_input_is_reported_with_its_step() {
     assert!(errors[0].to_string().contains("gone"));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_failed_step_is_kept_or_opened_when_asked() {
     let mut bench = Bench::new();
     bench.on_error = OnError::Keep;
@@ -255,7 +255,7 @@ async fn a_failed_step_is_kept_or_opened_when_asked() {
     assert_eq!(opened.calls[opened.calls.len() - 2..], ["shell", "close"]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_layer_is_an_error_of_its_own_kind_and_then_rebuilt() {
     let bench = Bench::new();
     bench.bake(web(&bench, "a", "b")).await;

@@ -142,12 +142,15 @@ impl State<'_> {
     }
 }
 
-/// Drives futures side by side to their end. Work that blocks is the driver's to move off this thread.
-async fn join_all<F: Future<Output = ()>>(futures: Vec<F>) {
-    let mut pending: Vec<_> = futures.into_iter().map(Box::pin).collect();
-    std::future::poll_fn(|context| {
-        pending.retain_mut(|future| future.as_mut().poll(context).is_pending());
-        if pending.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-    })
-    .await;
+/// Drives chains side by side to their end, each on a thread of its own: a driver may block in one without
+/// keeping the others from going on. Wants a tokio runtime of several threads.
+async fn join_all<F: Future<Output = ()> + Send>(chains: Vec<F>) {
+    let runtime = tokio::runtime::Handle::current();
+    tokio::task::block_in_place(|| {
+        std::thread::scope(|scope| {
+            for chain in chains {
+                scope.spawn(|| runtime.block_on(chain));
+            }
+        });
+    });
 }

@@ -10,11 +10,11 @@ use std::time::Duration;
 /// Receives what a command prints, one line a call, as it is printed.
 pub type Output<'a> = &'a (dyn Fn(&str) + Send + Sync);
 
-/// A driver that turns layers into artifacts.
+/// Where a driver keeps its artifacts: all that a plan needs of it.
 #[async_trait]
-pub trait Builder: Send + Sync {
-    /// Name and version of the artifacts that it makes. Part of every key: a driver that makes its
-    /// artifacts differently changes it.
+pub trait ArtifactIndex: Send + Sync {
+    /// Name and version of the artifacts that the driver makes. Part of every key: a driver that makes
+    /// its artifacts differently changes it.
     fn format(&self) -> &'static str;
 
     /// Whether its artifacts have an output digest. If so, a key covers the output of what the layer
@@ -24,12 +24,16 @@ pub trait Builder: Send + Sync {
 
     /// The artifacts of these keys, in their order. One batch: a driver over a network makes one call.
     ///
-    /// An artifact that is damaged is dropped with a warning and not returned.
+    /// An artifact that is damaged is not returned.
     ///
     /// # Errors
     /// When the place where artifacts are kept cannot be read at all.
     async fn find(&self, keys: &[CacheKey]) -> Result<Vec<Option<Artifact>>, Error>;
+}
 
+/// A driver that turns layers into artifacts.
+#[async_trait]
+pub trait Builder: ArtifactIndex {
     /// Finds out what a base that comes from outside consists of today: its lock entry.
     ///
     /// # Errors

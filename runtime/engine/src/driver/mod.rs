@@ -9,4 +9,4 @@ mod builder;
 
 pub use action::{Action, Content, ExecAction, Program, PutAction};
 pub use artifact::Artifact;
-pub use builder::{BaseInput, Builder, Output, Session, TestOutcome, TestPlan};
+pub use builder::{ArtifactIndex, BaseInput, Builder, Output, Session, TestOutcome, TestPlan};

@@ -50,7 +50,10 @@ impl FromStr for LockedFile {
             url: url.to_owned(),
         };
         let name = file.name();
-        if version.is_empty() || matches!(name.as_str(), "" | "." | "..") || name.contains(['/', '\0']) {
+        if version.is_empty()
+            || matches!(name.as_str(), "" | "." | "..")
+            || name.contains(['/', '\0'])
+        {
             return Err(malformed("no version, or no file name at the end of the URL"));
         }
         Ok(file)
@@ -89,7 +92,13 @@ mod tests {
     fn a_name_is_decoded_and_stays_a_name() {
         let file = read("http://a.test/pool/libstdc%2b%2b6_1.0%7edeb_amd64.deb").unwrap();
         assert_eq!(file.name(), "libstdc++6_1.0~deb_amd64.deb");
-        for bad in ["http://a.test/", "http://a.test/..", "http://a.test/%2e%2e", "http://a.test/a%2fb", "x"] {
+        for bad in [
+            "http://a.test/",
+            "http://a.test/..",
+            "http://a.test/%2e%2e",
+            "http://a.test/a%2fb",
+            "x",
+        ] {
             assert!(read(bad).is_err(), "{bad}");
         }
     }

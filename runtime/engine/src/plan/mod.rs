@@ -6,7 +6,7 @@ mod why;
 pub use keyed::KeyedGraph;
 pub use why::{Why, first_difference};
 
-use crate::driver::{Artifact, Builder};
+use crate::driver::{Artifact, ArtifactIndex};
 use crate::key::{Parent, cache_key};
 use crate::lock::EntryId;
 use crate::store::Store;
@@ -63,11 +63,11 @@ impl Plan {
     pub async fn make(
         keyed: &KeyedGraph,
         wanted: &[NodeIndex],
-        builder: &dyn Builder,
+        artifacts: &dyn ArtifactIndex,
         store: &Store,
         project: &Path,
     ) -> Result<Self, Error> {
-        let found = look_up(keyed, wanted, builder).await?;
+        let found = look_up(keyed, wanted, artifacts).await?;
         let mut nodes = BTreeMap::new();
         for &index in wanted {
             let planned = match found.get(&index) {
@@ -107,7 +107,7 @@ type Found = BTreeMap<NodeIndex, (CacheKey, Option<Artifact>)>;
 async fn look_up(
     keyed: &KeyedGraph,
     wanted: &[NodeIndex],
-    builder: &dyn Builder,
+    artifacts: &dyn ArtifactIndex,
 ) -> Result<Found, Error> {
     let graph = keyed.graph();
     let mut is_wanted = vec![false; graph.len()];
@@ -124,14 +124,14 @@ async fn look_up(
         let mut batch: Vec<(NodeIndex, CacheKey)> = Vec::new();
         while let Some((index, parent)) = ready.pop_front() {
             let Ok(fields) = keyed.fields(index) else { continue };
-            let key = cache_key(builder.format(), keyed.architecture(), &parent, fields);
+            let key = cache_key(artifacts.format(), keyed.architecture(), &parent, fields);
             batch.push((index, key));
-            if !builder.gives_outputs() {
+            if !artifacts.gives_outputs() {
                 ready.extend(above(index, Parent::Key(key)));
             }
         }
         let keys: Vec<CacheKey> = batch.iter().map(|(_, key)| *key).collect();
-        for ((index, key), artifact) in batch.into_iter().zip(builder.find(&keys).await?) {
+        for ((index, key), artifact) in batch.into_iter().zip(artifacts.find(&keys).await?) {
             if let Some(output) = artifact.as_ref().and_then(|artifact| artifact.output) {
                 ready.extend(above(index, Parent::Output(output)));
             }

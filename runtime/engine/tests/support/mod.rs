@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use kiln::Limits;
 use kiln_engine::bake::{Bake, NodeOutcome, OnError, Options, Outcome};
 use kiln_engine::driver::{
-    Action, Artifact, BaseInput, Builder, Content, Output, Program, Session, TestOutcome, TestPlan,
+    Action, Artifact, ArtifactIndex, BaseInput, Builder, Content, Output, Program, Session,
+    TestOutcome, TestPlan,
 };
 use kiln_engine::graph::Graph;
 use kiln_engine::inputs::Inputs;
@@ -64,7 +65,7 @@ pub fn locked(version: &str) -> String {
 }
 
 #[async_trait]
-impl Builder for Memory {
+impl ArtifactIndex for Memory {
     fn format(&self) -> &'static str {
         "memory 1"
     }
@@ -77,7 +78,10 @@ impl Builder for Memory {
         let state = self.state.lock().unwrap();
         Ok(keys.iter().map(|key| state.index.get(key).cloned()).collect())
     }
+}
 
+#[async_trait]
+impl Builder for Memory {
     async fn resolve_base(&self, _: &BaseInput, _: Output<'_>) -> Result<Vec<LockedFile>, Error> {
         self.say("resolve base");
         let outside = self.state.lock().unwrap().outside.clone();
