@@ -75,7 +75,8 @@ mod valid;
 /// a hidden empty type of the same name whose constant `DEPTH` is one more than its base's. It makes a
 /// cycle of bases an error of the compiler, and it is why `base: name()` must call a recipe or a base of
 /// `kiln`. A function of your own that returns a base is called from a block, which is not looked into:
-/// `base: { helper() }`.
+/// `base: { helper() }`. As a type, the recipe shares its name space with modules: with `mod web` and a recipe
+/// `web` in it, call `web::web()` rather than importing it beside the module.
 ///
 /// # Errors
 ///

@@ -11,6 +11,9 @@ image! {
             env: { PORT: 80 },
             env: "A=1",
             run: ["nginx", "-t"] { network: 1 },
+            run: { A: "1" },
+            step: { a: 1, b: 2 },
+            template: "nginx.conf.j2" => "/etc/nginx.conf" { vars: { workers: { a: 1 } } },
         }
     }
 }

@@ -113,14 +113,22 @@ impl Reader {
     fn opens_pair(&self, at: usize, before: Option<&TokenTree>) -> bool {
         // `|a: A| …` is the one expression with a word and a single colon outside of any brackets.
         let parameter = before.is_some_and(|tree| is_punct(tree, '|'));
-        self.ident(at).is_some() && self.colon(at + 1) && !parameter
+        // `run: std:` is half of a path, not a key.
+        let path = before.is_none_or(|tree| is_punct(tree, ':')) && self.ends(at + 2);
+        self.ident(at).is_some() && self.colon(at + 1) && !parameter && !path
     }
 
     /// Whether a word follows a value with nothing between: the comma is missing, and the word's colon.
     fn follows(&self, at: usize, before: Option<&TokenTree>) -> bool {
         let joins = |word: &Ident| ["as", "else", "in"].iter().any(|keyword| word == keyword);
+        let literal = matches!(self.trees.get(at + 1), Some(TokenTree::Literal(_)));
         matches!(before, Some(TokenTree::Literal(_) | TokenTree::Group(_)))
             && self.ident(at).is_some_and(|word| !joins(word))
+            && (literal || self.ends(at + 1))
+    }
+
+    fn ends(&self, at: usize) -> bool {
+        self.trees.get(at).is_none_or(|tree| is_punct(tree, ','))
     }
 
     fn opens_known_block(&self, at: usize) -> bool {

@@ -23,6 +23,8 @@ pub(crate) enum Form {
         /// The dot.
         dot: Span,
     },
+    /// An expression and then something that does not belong to it.
+    Trailing(TokenStream),
     /// Anything else. rustc says what is wrong with it.
     Broken,
 }
@@ -43,7 +45,7 @@ impl Value {
     pub(crate) fn expr(&self) -> Option<&Expr> {
         match &self.form {
             Form::Whole(expr) | Form::Dot { receiver: expr, .. } => Some(expr),
-            Form::Braces(_) | Form::Broken => None,
+            Form::Braces(_) | Form::Trailing(_) | Form::Broken => None,
         }
     }
 
@@ -93,15 +95,25 @@ fn form(trees: &[TokenTree]) -> Form {
             Some(receiver) => Form::Dot { receiver: Box::new(receiver), dot: dot.span() },
             None => Form::Broken,
         },
-        _ => Form::Broken,
+        _ => rest(trees).map_or(Form::Broken, Form::Trailing),
     }
 }
 
 /// The expression that these trees are, all of them. Braces after it are not part of it.
 fn expr(trees: &[TokenTree]) -> Option<Expr> {
-    let whole = |input: ParseStream<'_>| {
-        let expr = Expr::parse_without_eager_brace(input)?;
-        if input.is_empty() { Ok(expr) } else { Err(input.error("")) }
+    split(trees).filter(|(_, rest)| rest.is_empty()).map(|(expr, _)| expr)
+}
+
+/// What follows an expression that is whole. Braces may still belong to it, for those who read them so.
+fn rest(trees: &[TokenTree]) -> Option<TokenStream> {
+    let (_, rest) = split(trees)?;
+    let braces = |tree: &TokenTree| matches!(tree, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace);
+    rest.clone().into_iter().next().filter(|first| !braces(first)).map(|_| rest)
+}
+
+fn split(trees: &[TokenTree]) -> Option<(Expr, TokenStream)> {
+    let read = |input: ParseStream<'_>| {
+        Ok((Expr::parse_without_eager_brace(input)?, input.parse::<TokenStream>()?))
     };
-    whole.parse2(trees.iter().cloned().collect()).ok()
+    read.parse2(trees.iter().cloned().collect()).ok()
 }

@@ -12,6 +12,8 @@ use syn::LitStr;
 #[derive(Default)]
 pub(super) struct Seen {
     keys: Vec<(Ident, Option<LitStr>)>,
+    /// Of these, the ones that a colon follows.
+    whole: Vec<String>,
     /// Whether something stands there that no one knows: it may be the misspelled key that is missing.
     pub(super) unknown: bool,
 }
@@ -68,8 +70,12 @@ pub(super) fn pair(
         sink.error(&pair.key, diag::unknown_key(&name, keys.of, &keys.names()));
         return None;
     };
-    let twice = seen.has(&name);
+    // A key that is only begun is in no one's way.
+    let twice = pair.colon && seen.whole.contains(&name);
     seen.keys.push((pair.key.clone(), pair.value.as_ref().and_then(value::text)));
+    if pair.colon {
+        seen.whole.push(name.clone());
+    }
     if twice {
         sink.error(&pair.key, diag::duplicate_key(&name, keys.of));
         return None;

@@ -66,7 +66,8 @@ fn head(known: &schema::Step, pair: &Pair, inputs: &Inputs, sink: &mut Sink) -> 
     match known.head {
         Head::Own => {
             let value = value(pair, "an expression", sink)?;
-            Some(Checked { own: Some(value::slot(value)), args: Vec::new(), texts: Vec::new() })
+            let own = value::slot(&name, "an expression", value, sink)?;
+            Some(Checked { own: Some(own), args: Vec::new(), texts: Vec::new() })
         }
         Head::One(kind) => {
             let value = value(pair, kind.expected(), sink)?;

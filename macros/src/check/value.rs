@@ -22,17 +22,13 @@ pub(super) fn check(
     if let (Kind::Map(of, rule), Some(group)) = (kind, value.braces()) {
         return map(of, rule, key, &group, sink);
     }
-    if let Form::Braces(group) = &value.form {
-        sink.error(group, diag::wrong_type(key, kind.expected(), "braces"));
-        return None;
-    }
-    match value.expr().map(bare) {
-        Some(expr) => sink.nest(|sink| {
+    let slot = slot(key, kind.expected(), value, sink)?;
+    sink.nest(|sink| {
+        if let Some(expr) = value.expr().map(bare) {
             expression(kind, key, expr, inputs, sink);
-            Some(Arg::Value(slot(value)))
-        }),
-        None => Some(Arg::Value(slot(value))),
-    }
+        }
+        Some(Arg::Value(slot))
+    })
 }
 
 /// The string literal that a value is.
@@ -43,15 +39,23 @@ pub(super) fn text(value: &Value) -> Option<LitStr> {
     }
 }
 
-/// Where a value goes, whatever it is.
-pub(super) fn slot(value: &Value) -> Slot {
-    match &value.form {
+/// Where an expression goes, whatever its type.
+pub(super) fn slot(key: &str, expected: &str, value: &Value, sink: &mut Sink) -> Option<Slot> {
+    Some(match &value.form {
+        Form::Whole(_) => Slot::Raw(value.tokens.clone()),
         Form::Dot { receiver, dot } => {
             Slot::Dot { receiver: receiver.to_token_stream(), dot: *dot }
         }
         Form::Broken => Slot::Broken(value.tokens.clone()),
-        Form::Whole(_) | Form::Braces(_) => Slot::Raw(value.tokens.clone()),
-    }
+        Form::Braces(group) => {
+            sink.error(group, diag::wrong_type(key, expected, "braces"));
+            return None;
+        }
+        Form::Trailing(rest) => {
+            sink.error(rest, diag::unexpected_tokens(rest, "`,`"));
+            return None;
+        }
+    })
 }
 
 /// Judges an expression of a kind, where it is a literal.
@@ -120,10 +124,9 @@ fn map(of: MapOf, rule: NamedRule, key: &str, group: &Group, sink: &mut Sink) ->
             if pairs.iter().any(|(earlier, _)| *earlier == text) {
                 sink.error(&pair.key, diag::duplicate_key(&name, &format!("`{key}`")));
             }
-            if let Some(value) = keys::lone(&pair, "a value", sink) {
-                judge(of, rule, &name, value, sink);
-                pairs.push((text, slot(value)));
-            }
+            let Some(value) = keys::lone(&pair, "a value", sink) else { continue };
+            judge(of, rule, &name, value, sink);
+            pairs.extend(slot(&name, "a value", value, sink).map(|slot| (text, slot)));
         }
         Some(())
     })?;
