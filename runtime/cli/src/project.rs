@@ -1,6 +1,6 @@
 use crate::args::Global;
 use kiln::Document;
-use kiln_engine::driver::Builder;
+use kiln_engine::driver::ArtifactIndex;
 use kiln_engine::graph::{Graph, ImageEntry};
 use kiln_engine::inputs::Inputs;
 use kiln_engine::lock::LockFile;
@@ -49,8 +49,8 @@ impl Project {
         Ok(Self { keyed, wanted, images, lock, store, path })
     }
 
-    pub(crate) async fn plan(&self, builder: &dyn Builder) -> Result<Plan, Vec<Error>> {
-        Plan::make(&self.keyed, &self.wanted, builder, &self.store, &self.path)
+    pub(crate) async fn plan(&self, index: &dyn ArtifactIndex) -> Result<Plan, Vec<Error>> {
+        Plan::make(&self.keyed, &self.wanted, index, &self.store, &self.path)
             .await
             .map_err(|error| vec![error])
     }

@@ -1,5 +1,7 @@
 //! The engine with a builder in memory: recipes in, what the builder was asked to do out.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod support;
 
 use kiln::prelude::*;

@@ -1,5 +1,7 @@
 //! No false hits: whatever changes in a recipe or its inputs moves the key, one thing at a time.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod support;
 
 use kiln::prelude::*;

@@ -5,14 +5,14 @@ use crate::report::Report;
 use kiln_engine::Error;
 use kiln_engine::key::Field;
 use kiln_engine::plan::Planned;
-use kiln_sandbox::Sandbox;
+use kiln_sandbox::LayerIndex;
 use petgraph::graph::NodeIndex;
 
 pub(crate) async fn execute(global: &Global, node: &str, report: &Report) -> Ended {
     let image = node.split('/').next().unwrap_or(node);
     let project = Project::read(global, &[image.to_owned()])?;
-    let sandbox = Sandbox::reader(project.store.root());
-    let plan = project.plan(&sandbox).await?;
+    let index = LayerIndex::of(project.store.root());
+    let plan = project.plan(&index).await?;
     let graph = project.keyed.graph();
     let (from, to) = match (graph.find(node), project.images().next()) {
         (Some(index), _) => (index, index),

@@ -20,12 +20,8 @@ pub(crate) async fn execute(global: &Global, args: &ExportArgs, report: &Report)
         let Some(artifact) = outcome.artifact(entry.tip) else { continue };
         let image = &entry.image;
         let to = args.output.clone().unwrap_or_else(|| PathBuf::from("out").join(&image.name));
-        let spec = ExportSpec {
-            name: image.name.clone(),
-            env: image.env.clone(),
-            start: image.start.clone(),
-            architecture: project.keyed.architecture().to_owned(),
-        };
+        let names = project.wanted.iter().map(|index| project.name(*index).to_string()).collect();
+        let spec = ExportSpec { env: image.env.clone(), start: image.start.clone(), names };
         let exported = sandbox.export(artifact, &spec, &to, &args.tag).map_err(one)?;
         let to = to.display();
         report.text(&format!("{to}:{}  {}", args.tag, exported.manifest_digest));

@@ -3,13 +3,13 @@ use crate::exit::{Ended, Exit};
 use crate::project::{Project, short};
 use crate::report::Report;
 use kiln_engine::plan::{Plan, Planned};
-use kiln_sandbox::Sandbox;
+use kiln_sandbox::LayerIndex;
 use serde_json::json;
 
 pub(crate) async fn execute(global: &Global, args: &PlanArgs, report: &Report) -> Ended {
     let project = Project::read(global, &args.images.images)?;
-    let sandbox = Sandbox::reader(project.store.root());
-    let plan = project.plan(&sandbox).await?;
+    let index = LayerIndex::of(project.store.root());
+    let plan = project.plan(&index).await?;
     match global.format {
         Format::Text => text(&project, &plan, report),
         Format::Json => report.document(&document(&project, &plan)),
