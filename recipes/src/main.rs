@@ -1,2 +1,12 @@
-//! .
-fn main() {}
+//! The example recipes: `cargo xtask bake` builds them.
+
+mod api;
+mod base;
+mod web;
+
+use kiln::prelude::*;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    Document::new().image(base::base()).image(web::web()).image(api::api()).print()
+}

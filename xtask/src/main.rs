@@ -1,2 +1,45 @@
-//! .
-fn main() {}
+//! `cargo xtask`: sees to it that recipes and host are fresh, and hands the one's Document to the other.
+//!
+//! It knows nothing of images: arguments are the host's, and are passed on as they are. Its own are what
+//! concerns this checkout: `ci`.
+
+mod ci;
+mod fresh;
+mod host;
+mod invocation;
+mod programs;
+mod root;
+mod say;
+mod setup;
+mod workspace;
+
+use invocation::{Invocation, Kind};
+use std::process::ExitCode;
+use workspace::Workspace;
+
+fn main() -> ExitCode {
+    match execute() {
+        Ok(code) => code,
+        Err(error) => {
+            say::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute() -> anyhow::Result<ExitCode> {
+    let workspace = Workspace::find()?;
+    let invocation = Invocation::new(std::env::args_os().skip(1).collect());
+    match invocation.kind() {
+        Kind::Ci => ci::execute(&workspace, invocation.yes()),
+        Kind::Help => host::help(&workspace, invocation.arguments()),
+        Kind::Host { command } => {
+            if command.is_some_and(|command| host::NEEDS_ROOT.contains(&command)) {
+                setup::ensure(setup::HOST, invocation.yes())?;
+                host::run_as_root(&workspace, invocation.arguments())
+            } else {
+                host::run(&workspace, invocation.arguments())
+            }
+        }
+    }
+}

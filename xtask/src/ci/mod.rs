@@ -1,0 +1,61 @@
+//! `cargo xtask ci`: what CI runs, in one command that stops at the first failure.
+
+mod end_to_end;
+mod needs;
+mod stage;
+mod tally;
+mod tests;
+mod tools;
+
+use crate::setup::{self, HOST};
+use crate::workspace::Workspace;
+use anyhow::{Result, bail};
+use stage::Stages;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+/// Where CI keeps what it bakes, apart from the user's store.
+const STORE: &str = "/var/tmp/kiln-ci";
+
+/// Runs every stage. The last line of standard output is `N passed, N failed`.
+pub(crate) fn execute(workspace: &Workspace, yes: bool) -> Result<ExitCode> {
+    let mut stages = Stages::new();
+    let outcome = all(workspace, yes, &mut stages);
+    Ok(stages.finish(outcome))
+}
+
+fn all(workspace: &Workspace, yes: bool, stages: &mut Stages) -> Result<()> {
+    let cargo = |arguments: &[&str]| workspace.cargo_command(arguments);
+    stages.run("set-up", |_| {
+        setup::ensure(HOST, yes)?;
+        setup::ensure(needs::TESTS, yes)?;
+        tools::ensure(workspace)
+    })?;
+    stages.run("fmt", |_| succeeds(cargo(&["fmt", "--all", "--check"])))?;
+    stages.run("clippy", |_| {
+        let lints = ["--", "--deny", "warnings"];
+        succeeds(cargo(&[&["clippy", "--workspace", "--all-targets"][..], &lints].concat()))
+    })?;
+    stages.run("doc", |_| {
+        let mut doc = cargo(&["doc", "--workspace", "--no-deps"]);
+        doc.env("RUSTDOCFLAGS", "--deny warnings");
+        succeeds(doc)
+    })?;
+    stages.run("test", |tally| tests::run(workspace, &store(), tally))?;
+    stages.run("deny", |_| tools::deny(workspace))?;
+    stages.run("advisories", |_| tools::advisories(workspace))?;
+    stages.run("end to end", |tally| end_to_end::run(workspace, &store(), tally))
+}
+
+fn store() -> PathBuf {
+    std::env::var_os("KILN_STORE").map_or_else(|| STORE.into(), PathBuf::from)
+}
+
+fn succeeds(mut command: Command) -> Result<()> {
+    // Nobody is there to answer.
+    let status = command.stdin(std::process::Stdio::null()).status()?;
+    if !status.success() {
+        bail!("{status}");
+    }
+    Ok(())
+}
