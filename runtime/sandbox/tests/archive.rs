@@ -1,5 +1,7 @@
 //! Archives from outside: what is kept, and what is refused.
 
+#![expect(clippy::unwrap_used, reason = "what tests prepare must succeed")]
+
 use kiln_sandbox::archive::{EPOCH, Whiteouts, open, unpack};
 use proptest::prelude::*;
 use std::ffi::OsStr;

@@ -34,7 +34,12 @@ impl Metadata {
     /// Gives it to the file `name` in `parent`, links not followed, and the time of all files with it.
     ///
     /// The order matters: a change of owner clears the set-user-ID bit and the capabilities.
-    pub(crate) fn apply(&self, parent: impl AsFd, name: &[u8], kind: FileType) -> rustix::io::Result<()> {
+    pub(crate) fn apply(
+        &self,
+        parent: impl AsFd,
+        name: &[u8],
+        kind: FileType,
+    ) -> rustix::io::Result<()> {
         let parent = parent.as_fd();
         let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
         rustix::fs::chownat(parent, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?;
@@ -77,17 +82,14 @@ fn attributes(parent: impl AsFd, name: &[u8]) -> rustix::io::Result<BTreeMap<Vec
     };
     let mut attributes = BTreeMap::new();
     for key in names.split(|byte| *byte == 0).filter(|key| !key.is_empty()) {
-        let value =
-            whole(|buffer| rustix::fs::lgetxattr(&path, OsStr::from_bytes(key), buffer))?;
+        let value = whole(|buffer| rustix::fs::lgetxattr(&path, OsStr::from_bytes(key), buffer))?;
         attributes.insert(key.to_vec(), value);
     }
     Ok(attributes)
 }
 
 /// Reads with a buffer that grows to the most that Linux has for attributes.
-fn whole(
-    read: impl Fn(&mut [u8]) -> rustix::io::Result<usize>,
-) -> rustix::io::Result<Vec<u8>> {
+fn whole(read: impl Fn(&mut [u8]) -> rustix::io::Result<usize>) -> rustix::io::Result<Vec<u8>> {
     let mut buffer = [0; 512];
     match read(&mut buffer) {
         Ok(length) => return Ok(buffer[..length].to_vec()),

@@ -35,10 +35,11 @@ mod write;
 pub(crate) use metadata::Metadata;
 pub use open::open;
 pub(crate) use open::{Compression, decompress};
-pub(crate) use pack::{Packed, pack};
-pub(crate) use stack::Stack;
-pub use unpack::{Whiteouts, unpack};
+pub(crate) use pack::{Expected, pack};
+pub(crate) use stack::{Seen, Stack};
 pub(crate) use unpack::unpack_over;
+pub use unpack::{Whiteouts, unpack};
+pub(crate) use write::{Entry, TarWriter};
 
 /// The modification time of every file in a layer and in an archive: 2020-01-01, in seconds since 1970.
 pub const EPOCH: i64 = 1_577_836_800;

@@ -39,7 +39,8 @@ pub(crate) fn pack<W: Write>(
 ) -> Result<(W, Packed), Error> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = rustix::fs::open(directory, flags, Mode::empty()).map_err(|error| {
-        Error::environment(format!("cannot read the layer `{}`", directory.display())).caused_by(error)
+        Error::environment(format!("cannot read the layer `{}`", directory.display()))
+            .caused_by(error)
     })?;
     let mut packing = Packing {
         root,
@@ -177,13 +178,20 @@ impl<W: Write> Packing<'_, W> {
         Ok(children)
     }
 
-    fn file(&mut self, parent: &OwnedFd, child: &Child, archived: &[u8], path: &[u8]) -> Result<(), Failure> {
+    fn file(
+        &mut self,
+        parent: &OwnedFd,
+        child: &Child,
+        archived: &[u8],
+        path: &[u8],
+    ) -> Result<(), Failure> {
         let failed = |error: io::Error| Failure::At(path.to_vec(), error);
         let stat = &child.stat;
         if is_whiteout(stat) {
             return self.mark(archived).map_err(failed);
         }
-        let metadata = Metadata::of(parent, &child.name, stat).map_err(|error| failed(error.into()))?;
+        let metadata =
+            Metadata::of(parent, &child.name, stat).map_err(|error| failed(error.into()))?;
         let metadata = kept(&metadata).map_err(failed)?;
         if stat.st_nlink > 1 {
             let inode = (stat.st_dev, stat.st_ino);
@@ -226,7 +234,8 @@ impl<W: Write> Packing<'_, W> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NOATIME | OFlags::CLOEXEC;
         let file = rustix::fs::openat(parent, &child.name[..], flags, Mode::empty());
         let mut file = File::from(file.map_err(|error| failed(error.into()))?);
-        let expected = self.expected.and_then(|expected| expected(Path::new(OsStr::from_bytes(path))));
+        let expected =
+            self.expected.and_then(|expected| expected(Path::new(OsStr::from_bytes(path))));
         let mut hasher = expected.map(|_| blake3::Hasher::new());
         let mut left = size;
         loop {

@@ -3,11 +3,14 @@
 /// The prefix of the key of an extended attribute.
 pub(crate) const XATTR: &[u8] = b"SCHILY.xattr.";
 
-/// The records of one header block, in order. A value may hold any byte.
+/// Keys and values, in the order of the archive. A value may hold any byte.
+pub(crate) type Records = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// The records of one header block, in order.
 ///
 /// # Errors
 /// What is wrong with the first record that is not well-formed.
-pub(crate) fn parse(mut bytes: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, String> {
+pub(crate) fn parse(mut bytes: &[u8]) -> Result<Records, String> {
     let mut records = Vec::new();
     while !bytes.is_empty() {
         let malformed = || "a malformed PAX record".to_owned();
@@ -84,7 +87,15 @@ mod tests {
 
     #[test]
     fn a_length_that_does_not_fit_is_refused() {
-        for bytes in ["9 a=b\n", "6 a=bc", "0 a=b\n", "+6 a=b\n", "6 ab\n", "5 =b\n", "99999999999999999999 a=b\n"] {
+        for bytes in [
+            "9 a=b\n",
+            "6 a=bc",
+            "0 a=b\n",
+            "+6 a=b\n",
+            "6 ab\n",
+            "5 =b\n",
+            "99999999999999999999 a=b\n",
+        ] {
             assert!(parse(bytes.as_bytes()).is_err(), "{bytes:?}");
         }
         assert_eq!(parse(b"6 a=b\n").unwrap(), [(b"a".to_vec(), b"b".to_vec())]);

@@ -1,6 +1,6 @@
 use super::limits::Limits;
 use super::member::{Kind, Member, broken, refused};
-use super::pax;
+use super::pax::{self, Records};
 use super::sparse::{SparseMap, comma_separated, pairs};
 use kiln_engine::Error;
 use std::collections::BTreeMap;
@@ -24,8 +24,6 @@ pub(crate) struct Members<R> {
     content: u64,
     padding: u64,
 }
-
-type Records = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// What the extended headers before a member say about it.
 #[derive(Default)]
@@ -86,7 +84,8 @@ impl<R: Read> Members<R> {
                     self.defaults.extend(pax::parse(&bytes).map_err(|why| broken(at, why))?);
                     // What names one member cannot be said of all.
                     self.defaults.retain(|(key, _)| !is_of_one_member(key));
-                    let kept: usize = self.defaults.iter().map(|(key, value)| key.len() + value.len()).sum();
+                    let kept: usize =
+                        self.defaults.iter().map(|(key, value)| key.len() + value.len()).sum();
                     if kept as u64 > self.limits.extension {
                         return Err(broken(at, "too large global headers"));
                     }
@@ -122,7 +121,8 @@ impl<R: Read> Members<R> {
         }
         let mut records: BTreeMap<Vec<u8>, Vec<u8>> = self.defaults.iter().cloned().collect();
         records.extend(extension.records.iter().cloned());
-        let text = |key: &str| records.get(key.as_bytes()).filter(|value| !value.is_empty()).cloned();
+        let text =
+            |key: &str| records.get(key.as_bytes()).filter(|value| !value.is_empty()).cloned();
         let name = text("GNU.sparse.name")
             .or_else(|| text("path"))
             .or(extension.name)
@@ -162,11 +162,17 @@ impl<R: Read> Members<R> {
         };
         let xattrs = records
             .iter()
-            .filter_map(|(key, value)| Some((key.strip_prefix(pax::XATTR)?.to_vec(), value.clone())))
+            .filter_map(|(key, value)| {
+                Some((key.strip_prefix(pax::XATTR)?.to_vec(), value.clone()))
+            })
             .collect();
 
         let mut kind = match header.entry_type().as_byte() {
-            b'0' | 0 if header.as_ustar().is_none() && header.as_gnu().is_none() && name.ends_with(b"/") => {
+            b'0' | 0
+                if header.as_ustar().is_none()
+                    && header.as_gnu().is_none()
+                    && name.ends_with(b"/") =>
+            {
                 Kind::Directory
             }
             b'0' | 0 | b'7' | b'S' => Kind::File,
@@ -247,7 +253,10 @@ impl<R: Read> Members<R> {
     ) -> Result<Option<(u64, Vec<(u64, u64)>)>, Error> {
         let malformed = || refused(name, position, "has a malformed sparse map");
         let number = |key: &str| {
-            records.get(key.as_bytes()).map(|text| pax::number(text).ok_or_else(malformed)).transpose()
+            records
+                .get(key.as_bytes())
+                .map(|text| pax::number(text).ok_or_else(malformed))
+                .transpose()
         };
         if let Some(major) = number("GNU.sparse.major")? {
             if major != 1 || number("GNU.sparse.minor")? != Some(0) {
@@ -267,7 +276,8 @@ impl<R: Read> Members<R> {
             if rest > self.content {
                 return Err(malformed());
             }
-            io::copy(&mut Read::take(&mut *self, rest), &mut io::sink()).map_err(|_| malformed())?;
+            io::copy(&mut Read::take(&mut *self, rest), &mut io::sink())
+                .map_err(|_| malformed())?;
             return Ok(Some((size, pairs(&numbers).ok_or_else(malformed)?)));
         }
         let Some(size) = number("GNU.sparse.size")? else { return Ok(None) };
@@ -312,7 +322,8 @@ impl<R: Read> Members<R> {
             let most = self.limits.extension;
             return Err(broken(at, format!("extended headers of more than {most} bytes")));
         }
-        let mut bytes = vec![0; usize::try_from(size).map_err(|_| broken(at, "too large a header"))?];
+        let mut bytes =
+            vec![0; usize::try_from(size).map_err(|_| broken(at, "too large a header"))?];
         self.fill(&mut bytes)?;
         self.skip(padded(size) - size)?;
         self.count_headers(size)?;

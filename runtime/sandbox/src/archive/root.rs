@@ -120,7 +120,10 @@ impl Root {
             return Err(Fault::Refused("is a hard link to the root".to_owned()));
         };
         let missing = || {
-            Fault::Refused(format!("is a hard link to `{}`, which is not there", shown(target.as_bytes())))
+            Fault::Refused(format!(
+                "is a hard link to `{}`, which is not there",
+                shown(target.as_bytes())
+            ))
         };
         let parent = EntryPath::parse(parent, usize::MAX).map_err(Fault::Refused)?;
         let parent = self.stack.resolve(&parent, Links::Beneath)?;
@@ -141,13 +144,15 @@ impl Root {
         if path == target {
             return Ok(());
         }
-        self.file(path, |fd, name| rustix::fs::linkat(&from, target_name, fd, name, AtFlags::empty()))
-            .map(|_| ())
-            .map_err(|fault| match fault {
-                // The target lay below what this very member replaced.
-                Fault::Failed(Errno::NOENT) => missing(),
-                fault => fault,
-            })
+        self.file(path, |fd, name| {
+            rustix::fs::linkat(&from, target_name, fd, name, AtFlags::empty())
+        })
+        .map(|_| ())
+        .map_err(|fault| match fault {
+            // The target lay below what this very member replaced.
+            Fault::Failed(Errno::NOENT) => missing(),
+            fault => fault,
+        })
     }
 
     /// Marks a path as removed from the layers below, unless this layer has put something there.
@@ -239,7 +244,12 @@ impl Root {
         self.make_directory(parent, name, &metadata)
     }
 
-    fn make_directory(&mut self, parent: &[u8], name: &[u8], metadata: &Metadata) -> Result<(), Fault> {
+    fn make_directory(
+        &mut self,
+        parent: &[u8],
+        name: &[u8],
+        metadata: &Metadata,
+    ) -> Result<(), Fault> {
         let fd = self.open_directory(parent)?;
         let mut hides_below = false;
         match rustix::fs::mkdirat(fd, name, Mode::RWXU) {

@@ -73,7 +73,8 @@ impl Stack {
         }
         'layers: for layer in &self.layers {
             let mut hides_below = is_opaque(layer.as_fd(), b".")?;
-            let mut ends = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(end, _)| end);
+            let mut ends =
+                path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(end, _)| end);
             loop {
                 let end = ends.next();
                 let prefix = &path[..end.unwrap_or(path.len())];
@@ -95,6 +96,15 @@ impl Stack {
             }
         }
         Ok(Seen::Missing)
+    }
+
+    /// The path that an absolute path of the finished image leads to, links followed.
+    pub(crate) fn resolve_in_root(&self, path: &[u8]) -> Result<Vec<u8>, Unresolved> {
+        let inside = path.strip_prefix(b"/").unwrap_or(path);
+        match EntryPath::parse(inside, usize::MAX) {
+            Ok(path) => self.resolve(&path, Links::InRoot),
+            Err(_) => Err(Unresolved::Link(path.to_vec())),
+        }
     }
 
     /// The same path with no link in it. What is missing is taken as it is written.

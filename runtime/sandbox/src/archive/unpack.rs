@@ -35,7 +35,13 @@ pub enum Whiteouts {
 /// archive; when the system cannot make a file. The directory then holds a part, to be removed.
 pub fn unpack(reader: impl Read, into: &Path, whiteouts: Whiteouts) -> Result<(), Error> {
     let root = Root::open(into, None);
-    Unpacking::new(reader, root.map_err(|error| cannot_open(into, error))?, whiteouts, Limits::FOREIGN).run()
+    Unpacking::new(
+        reader,
+        root.map_err(|error| cannot_open(into, error))?,
+        whiteouts,
+        Limits::FOREIGN,
+    )
+    .run()
 }
 
 /// Like [`unpack`], for a layer whose lower layers are known, topmost first: a directory that no member
@@ -47,7 +53,13 @@ pub(crate) fn unpack_over(
     below: &[&Path],
 ) -> Result<(), Error> {
     let root = Root::open(into, Some(below));
-    Unpacking::new(reader, root.map_err(|error| cannot_open(into, error))?, whiteouts, Limits::FOREIGN).run()
+    Unpacking::new(
+        reader,
+        root.map_err(|error| cannot_open(into, error))?,
+        whiteouts,
+        Limits::FOREIGN,
+    )
+    .run()
 }
 
 fn cannot_open(into: &Path, error: rustix::io::Errno) -> Error {
@@ -92,7 +104,8 @@ impl<R: Read> Unpacking<R> {
                 Stopped::Fault(Fault::Failed(errno)) => {
                     let name = shown(&member.name);
                     let at = member.position;
-                    Error::environment(format!("cannot unpack member `{name}` at byte {at}")).caused_by(errno)
+                    Error::environment(format!("cannot unpack member `{name}` at byte {at}"))
+                        .caused_by(errno)
                 }
                 Stopped::Error(error) => error,
             })?;
@@ -215,7 +228,9 @@ impl<R: Read> Unpacking<R> {
                 let most = usize::try_from(left).unwrap_or(usize::MAX).min(self.buffer.len());
                 let read = match self.members.read(&mut self.buffer[..most]) {
                     Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-                    read => read.map_err(|error| member.refused("cannot be read to its end").caused_by(error))?,
+                    read => read.map_err(|error| {
+                        member.refused("cannot be read to its end").caused_by(error)
+                    })?,
                 };
                 if read == 0 {
                     break;

@@ -38,7 +38,12 @@ impl<W: Write> TarWriter<W> {
     }
 
     /// Writes a member's headers. Its content, if it has one, is written next, and in full.
-    pub(crate) fn header(&mut self, name: &[u8], entry: Entry<'_>, metadata: &Metadata) -> io::Result<()> {
+    pub(crate) fn header(
+        &mut self,
+        name: &[u8],
+        entry: Entry<'_>,
+        metadata: &Metadata,
+    ) -> io::Result<()> {
         self.pad()?;
         let mut header = Header::new_ustar();
         let mut records = Vec::new();
@@ -72,7 +77,11 @@ impl<W: Write> TarWriter<W> {
             Entry::CharDevice(major, minor) | Entry::BlockDevice(major, minor) => {
                 header.set_device_major(major)?;
                 header.set_device_minor(minor)?;
-                if matches!(entry, Entry::CharDevice(..)) { EntryType::Char } else { EntryType::Block }
+                if matches!(entry, Entry::CharDevice(..)) {
+                    EntryType::Char
+                } else {
+                    EntryType::Block
+                }
             }
             Entry::Fifo => EntryType::Fifo,
         };
