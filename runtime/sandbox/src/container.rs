@@ -13,6 +13,7 @@ pub(crate) struct Container {
     id: String,
     bundle: PathBuf,
     cgroup: Cgroup,
+    boots: bool,
     init: u32,
 }
 
@@ -36,16 +37,17 @@ impl Container {
         let cgroup = run.cgroup().child(&id);
         let config = config(&cgroup).to_string();
         std::fs::write(bundle.join("config.json"), config).doing("write into", &bundle)?;
-        let mut container = Self { run: Arc::clone(run), id, bundle, cgroup, init: 0 };
-        container.init = container.launch(plan.boots).await?;
+        let boots = plan.boots;
+        let mut container = Self { run: Arc::clone(run), id, bundle, cgroup, boots, init: 0 };
+        container.init = container.launch().await?;
         Ok(container)
     }
 
-    async fn launch(&self, boots: bool) -> Result<u32, Error> {
+    async fn launch(&self) -> Result<u32, Error> {
         let pid_file = self.bundle.join("pid");
         let log = self.bundle.join("log");
         let runtime = self.run.runtime();
-        let hidden = boots.then(|| self.cgroup.make_hidden()).flatten();
+        let hidden = self.boots.then(|| self.cgroup.make_hidden()).flatten();
         let mut command = match hidden {
             Some(procs) => {
                 let mut shell = std::process::Command::new("/bin/sh");
@@ -92,7 +94,7 @@ impl Container {
         }
         let mut lines = self.log();
         lines.extend(String::from_utf8_lossy(&output.stderr).lines().map(str::to_owned));
-        Err(Error::input("the image's start command cannot be started").output(lines))
+        Err(Error::input("the image cannot be started").output(lines))
     }
 
     /// What its program, or the runtime that created it, has printed: the last lines.
@@ -132,6 +134,11 @@ impl Container {
         stat.is_ok_and(|stat| {
             stat.rsplit(')').next().is_some_and(|rest| !rest.starts_with(" Z") && !rest.is_empty())
         })
+    }
+
+    /// Whether other processes than those of one command run in it.
+    pub(crate) fn boots(&self) -> bool {
+        self.boots
     }
 
     /// Kills every process in it but the first.

@@ -6,6 +6,7 @@ use crate::runtime::Kind;
 use kiln::Limits;
 use kiln_engine::Error;
 use kiln_engine::driver::Output;
+use rustix::process::{Pid, Signal, getpgid, kill_process_group};
 use serde_json::{Value, json};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -79,6 +80,18 @@ impl Process {
         status.map(|_whatever_the_last_command_said| ())
     }
 
+    /// Starts it with its output going to a file, and leaves it running as long as the value lives.
+    pub(crate) fn start(
+        &self,
+        container: &Container,
+        log: &std::fs::File,
+    ) -> Result<tokio::process::Child, Error> {
+        let mut command = self.command(container, false)?;
+        command.stdout(log.try_clone().failing("cannot open a log")?);
+        command.stderr(log.try_clone().failing("cannot open a log")?);
+        command.process_group(0).kill_on_drop(true).spawn().failing("cannot run the OCI runtime")
+    }
+
     fn command(
         &self,
         container: &Container,
@@ -127,10 +140,12 @@ impl Process {
         let mut buffer = vec![0; 64 << 10];
         let mut second = vec![0; 64 << 10];
         let deadline = tokio::time::sleep(time);
+        // Should the runtime not notice that its command is dead.
+        let last_resort = tokio::time::sleep(time.saturating_add(Duration::from_secs(10)));
         let ended = ended_in(container);
-        tokio::pin!(deadline, ended);
+        tokio::pin!(deadline, last_resort, ended);
         let (mut errors_open, mut out_of_time) = (true, false);
-        let mut watching = true;
+        let (mut watching, mut given_up) = (true, false);
         let status = loop {
             tokio::select! {
                 read = reader.read(&mut buffer), if errors_open => match read {
@@ -145,6 +160,10 @@ impl Process {
                 () = &mut deadline, if !out_of_time => {
                     out_of_time = true;
                     strays.kill();
+                }
+                () = &mut last_resort, if !given_up => {
+                    given_up = true;
+                    child.start_kill().failing("cannot stop the OCI runtime")?;
                 }
                 () = &mut ended, if watching => {
                     watching = false;
@@ -198,7 +217,18 @@ struct Strays<'a>(&'a Container);
 
 impl Strays<'_> {
     fn kill(&self) {
-        self.0.kill_strays();
+        if !self.0.boots() {
+            self.0.kill_strays();
+            return;
+        }
+        // Services run beside it: only the command itself, which is in a group of its own.
+        let pid = std::fs::read_to_string(pid_file(self.0)).unwrap_or_default();
+        let pid = pid.trim().parse().ok().and_then(Pid::from_raw);
+        if let Some(group) = pid.and_then(|pid| getpgid(Some(pid)).ok())
+            && Ok(group) != getpgid(None)
+        {
+            let _ended_already = kill_process_group(group, Signal::KILL);
+        }
     }
 }
 

@@ -22,7 +22,7 @@ use tokio::task::block_in_place;
 /// Call [`crate::isolate`] before. Its methods want a tokio runtime of several threads.
 #[derive(Debug, Clone)]
 pub struct Sandbox {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 /// What sessions share.
@@ -32,6 +32,8 @@ pub(crate) struct Inner {
     pub(crate) files: Files,
     /// Where sessions go that a person wants to look at.
     pub(crate) kept: PathBuf,
+    /// Layers compressed by earlier exports.
+    pub(crate) blobs: PathBuf,
     pub(crate) run: Arc<Run>,
 }
 
@@ -57,22 +59,30 @@ impl Sandbox {
         let run = Arc::new(Run::begin(&runs, runtime)?);
         let layers = Layers::open(&dir, Arc::clone(&run))?;
         let files = Files::open(&dir.join("files"), Arc::clone(&run))?;
-        Ok(Self { inner: Arc::new(Inner { layers, files, kept: dir.join("kept"), run }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                layers,
+                files,
+                kept: dir.join("kept"),
+                blobs: dir.join("blobs"),
+                run,
+            }),
+        })
     }
 }
 
 #[async_trait]
 impl ArtifactIndex for Sandbox {
     fn format(&self) -> &'static str {
-        "sandbox 1"
+        self.inner.layers.index.format()
     }
 
     fn gives_outputs(&self) -> bool {
-        true
+        self.inner.layers.index.gives_outputs()
     }
 
     async fn find(&self, keys: &[CacheKey]) -> Result<Vec<Option<Artifact>>, Error> {
-        Ok(block_in_place(|| self.inner.layers.find(keys)))
+        self.inner.layers.index.find(keys).await
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod support;
 
-use kiln_engine::driver::{Action, Builder, Program};
+use kiln_engine::driver::{Action, ArtifactIndex, Program};
 use kiln_engine::{Digest, ErrorKind};
 use support::{Bench, fresh_key, isolated, put_text, quiet, shell, with};
 

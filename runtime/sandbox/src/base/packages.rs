@@ -157,7 +157,7 @@ mod tests {
             format!("'http://x/libc_1%3a2%2b1_amd64.deb' libc_1%3a2+1_amd64.deb 7 SHA256:{hex}");
         let file = locked(&line).unwrap();
         assert_eq!((file.version.as_str(), file.size), ("1:2+1", 7));
-        assert_eq!(file.name(), "libc_1%3a2%2b1_amd64.deb");
+        assert_eq!(file.name(), "libc_1:2+1_amd64.deb");
         assert!(locked("'http://x/a_1_all.deb' a_1_all.deb 7 MD5Sum:00").is_err());
         assert!(locked("").is_err());
     }

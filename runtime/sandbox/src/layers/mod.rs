@@ -8,19 +8,20 @@
 
 mod chain;
 mod digest;
+mod index;
 mod manifest;
 mod sealed;
 mod verify;
 
 pub(crate) use chain::Chain;
+pub use index::LayerIndex;
 
 use crate::fault::Fault;
 use crate::run::Run;
 use kiln_engine::driver::Artifact;
 use kiln_engine::{CacheKey, Digest, Error};
 use manifest::LayerManifest;
-use rayon::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -30,7 +31,7 @@ pub(crate) const EPOCH: i64 = 1_577_836_800;
 /// `index/`, `chains/` and `layers/` of the store.
 #[derive(Debug)]
 pub(crate) struct Layers {
-    dir: PathBuf,
+    pub(crate) index: LayerIndex,
     run: Arc<Run>,
     verified: Mutex<BTreeSet<Digest>>,
 }
@@ -41,46 +42,7 @@ impl Layers {
             let part = dir.join(part);
             std::fs::create_dir_all(&part).doing("make", &part)?;
         }
-        Ok(Self { dir: dir.to_owned(), run, verified: Mutex::default() })
-    }
-
-    /// The artifacts of these keys. Whether they are there is checked, not what they hold.
-    pub(crate) fn find(&self, keys: &[CacheKey]) -> Vec<Option<Artifact>> {
-        let ids: Vec<Option<Digest>> = keys.par_iter().map(|key| self.indexed(*key)).collect();
-        let mut known = BTreeMap::new();
-        ids.into_iter()
-            .map(|id| id.filter(|id| self.is_complete(*id, &mut known)).map(artifact))
-            .collect()
-    }
-
-    fn indexed(&self, key: CacheKey) -> Option<Digest> {
-        let body = sealed::read(&self.index(key))?;
-        std::str::from_utf8(&body).ok()?.parse().ok()
-    }
-
-    /// Whether every layer of a chain is there.
-    fn is_complete(&self, id: Digest, known: &mut BTreeMap<Digest, bool>) -> bool {
-        let mut walked = Vec::new();
-        let mut next = Some(id);
-        let mut complete = true;
-        while let Some(id) = next {
-            if let Some(answer) = known.get(&id) {
-                complete = *answer;
-                break;
-            }
-            walked.push(id);
-            let chain = Chain::read(&self.chain(id), id);
-            let Some(chain) =
-                chain.filter(|chain| self.layer(chain.diff).join("manifest").exists())
-            else {
-                complete = false;
-                break;
-            };
-            next = chain.parent;
-        }
-        // Everything above a layer that is missing is missing; what is below it was not looked at.
-        known.extend(walked.into_iter().map(|id| (id, complete)));
-        complete
+        Ok(Self { index: LayerIndex { dir: dir.to_owned() }, run, verified: Mutex::default() })
     }
 
     /// The layers of an artifact, top first, each verified once in the life of this process.
@@ -97,7 +59,7 @@ impl Layers {
         let mut next = Some(artifact.id.parse::<Digest>().map_err(|_| unknown())?);
         let mut chains = Vec::new();
         while let Some(id) = next {
-            let chain = Chain::read(&self.chain(id), id).ok_or_else(unknown)?;
+            let chain = Chain::read(&self.index.chain(id), id).ok_or_else(unknown)?;
             self.verify(chain.diff)?;
             next = chain.parent;
             chains.push(chain);
@@ -110,7 +72,7 @@ impl Layers {
         if known().contains(&diff) {
             return Ok(());
         }
-        let dir = self.layer(diff);
+        let dir = self.index.layer(diff);
         if !verify::is_intact(&dir, diff, self.run.dir())? {
             self.run.discard(&dir)?;
             return Err(Error::new(
@@ -137,7 +99,7 @@ impl Layers {
         let manifest = LayerManifest::of(&root, manifest::Times::Set)?;
         let diff = manifest.digest();
         manifest.write(&staged.join("manifest"), self.run.dir())?;
-        let kept = self.layer(diff);
+        let kept = self.index.layer(diff);
         match std::fs::rename(&staged, &kept) {
             Ok(()) => {}
             // The same content, from another key or another process, was first.
@@ -146,35 +108,18 @@ impl Layers {
         }
         let chain = Chain::new(parent, diff, manifest.bytes());
         let id = chain.id();
-        chain.write(&self.chain(id), self.run.dir())?;
-        sealed::write(&self.index(key), id.to_string().as_bytes(), self.run.dir())?;
+        chain.write(&self.index.chain(id), self.run.dir())?;
+        sealed::write(&self.index.index(key), id.to_string().as_bytes(), self.run.dir())?;
         if kept.join("manifest").exists() {
             let mut verified =
                 self.verified.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             verified.insert(diff);
         }
-        Ok((artifact(id), chain))
+        Ok((index::artifact(id), chain))
     }
 
     /// The root of what a layer holds.
     pub(crate) fn root(&self, diff: Digest) -> PathBuf {
-        self.layer(diff).join("fs")
+        self.index.layer(diff).join("fs")
     }
-
-    fn index(&self, key: CacheKey) -> PathBuf {
-        self.dir.join("index").join(key.to_string())
-    }
-
-    fn chain(&self, id: Digest) -> PathBuf {
-        self.dir.join("chains").join(id.to_string())
-    }
-
-    /// Half of the digits: the paths of a hundred layers must fit into one mount.
-    fn layer(&self, diff: Digest) -> PathBuf {
-        self.dir.join("layers").join(&diff.to_string()[..32])
-    }
-}
-
-fn artifact(id: Digest) -> Artifact {
-    Artifact { id: id.to_string(), output: Some(id) }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// What a container can reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Network {
+pub(crate) enum Network {
     /// A loopback interface of its own.
     None,
     /// The network of this machine.
@@ -21,26 +21,20 @@ pub(super) enum Network {
 
 /// An overlay in a directory of the run.
 #[derive(Debug)]
-pub(crate) struct Stack {
+struct Stack {
     dir: PathBuf,
     overlay: Overlay,
 }
 
 impl Stack {
     /// Where it is mounted.
-    pub(crate) fn root(&self) -> &Path {
+    fn root(&self) -> &Path {
         self.overlay.path()
-    }
-
-    /// Unmounts and removes it.
-    pub(crate) fn remove(self, run: &Run) -> Result<(), Error> {
-        self.overlay.unmount()?;
-        run.discard(&self.dir)
     }
 }
 
 /// Mounts a fresh writable directory on top of `lower`, top first.
-pub(crate) fn stack(run: &Run, prefix: &str, lower: &[PathBuf]) -> Result<Stack, Error> {
+fn stack(run: &Run, prefix: &str, lower: &[PathBuf]) -> Result<Stack, Error> {
     let dir = run.make_dir(prefix)?;
     let at = |name: &str| -> Result<PathBuf, Error> {
         let part = dir.join(name);
@@ -69,11 +63,14 @@ pub(crate) struct Machine {
     stack: Stack,
     /// What a container needs to mount on and the image lacks; taken away when it is closed.
     stand_ins: Vec<PathBuf>,
+    /// Directories that were not written before something was made in them to mount on.
+    touched: Vec<PathBuf>,
+    lower: Vec<PathBuf>,
     run: Arc<Run>,
 }
 
 impl Machine {
-    pub(super) fn new(run: &Arc<Run>, lower: &[PathBuf]) -> Result<Self, Error> {
+    pub(crate) fn new(run: &Arc<Run>, lower: &[PathBuf]) -> Result<Self, Error> {
         let stack = stack(run, "session-", lower)?;
         for (name, mode) in [("share", 0o755), ("tmp", 0o1777)] {
             let part = stack.dir.join(name);
@@ -81,13 +78,26 @@ impl Machine {
             chmod(&part, Mode::from_raw_mode(mode)).doing("prepare", &part)?;
         }
         let root = Root::open(stack.root())?;
-        let (run, stand_ins) = (Arc::clone(run), Vec::new());
-        Ok(Self { alone: None, online: None, root, stack, stand_ins, run })
+        Ok(Self {
+            alone: None,
+            online: None,
+            root,
+            stack,
+            stand_ins: Vec::new(),
+            touched: Vec::new(),
+            lower: lower.to_vec(),
+            run: Arc::clone(run),
+        })
     }
 
     /// The root that its containers see.
-    pub(super) fn root(&self) -> &Root {
+    pub(crate) fn root(&self) -> &Root {
         &self.root
+    }
+
+    /// Where that root is mounted.
+    pub(crate) fn mounted(&self) -> PathBuf {
+        self.stack.root().to_owned()
     }
 
     /// What has been written so far.
@@ -101,7 +111,7 @@ impl Machine {
     }
 
     /// The container with this network.
-    pub(super) async fn container(&mut self, network: Network) -> Result<&Container, Error> {
+    pub(crate) async fn container(&mut self, network: Network) -> Result<&Container, Error> {
         let slot = match network {
             Network::None => &self.alone,
             Network::Host => &self.online,
@@ -171,6 +181,8 @@ impl Machine {
                 let text = format!("/{}", part.display());
                 if self.root.stat(&text).is_none() && !self.stand_ins.contains(&part.to_owned()) {
                     self.stand_ins.push(part.to_owned());
+                } else if self.upper().join(part).symlink_metadata().is_err() {
+                    self.touched.push(part.to_owned());
                 }
             }
             return;
@@ -200,7 +212,7 @@ impl Machine {
 
     /// Ends its containers and unmounts it: what has been written lies in its directory.
     pub(super) fn close(self) -> Result<Closed, Error> {
-        let Self { alone, online, root, stack, mut stand_ins, run } = self;
+        let Self { alone, online, root, stack, mut stand_ins, mut touched, lower, run } = self;
         drop((alone, online));
         // Before the overlay goes: what was made in it must vanish without a whiteout, deepest first.
         stand_ins.sort();
@@ -216,13 +228,28 @@ impl Machine {
         }
         drop(root);
         stack.overlay.unmount()?;
+        touched.sort();
+        for dir in touched.iter().rev() {
+            let copy = stack.dir.join("upper").join(dir);
+            if is_mere_copy(&copy, dir, &lower) {
+                std::fs::remove_dir(&copy).doing("remove", &copy)?;
+            }
+        }
         Ok(Closed { dir: stack.dir, run })
     }
 
     /// Ends and removes all of it.
-    pub(super) fn remove(self) -> Result<(), Error> {
+    pub(crate) fn remove(self) -> Result<(), Error> {
         self.close()?.remove()
     }
+}
+
+/// Whether a directory was copied up to make something in it, and holds nothing now that it is gone.
+fn is_mere_copy(copy: &Path, dir: &Path, lower: &[PathBuf]) -> bool {
+    let is_empty = std::fs::read_dir(copy).is_ok_and(|mut entries| entries.next().is_none());
+    let below = lower.iter().find_map(|layer| lstat(layer.join(dir)).ok());
+    let (true, Some(below), Ok(copy)) = (is_empty, below, lstat(copy)) else { return false };
+    (below.st_mode, below.st_uid, below.st_gid) == (copy.st_mode, copy.st_uid, copy.st_gid)
 }
 
 /// A machine whose overlay is no longer mounted.

@@ -3,7 +3,8 @@
 
 use kiln::{BaseNode, Limits, Mode, Owner, debian};
 use kiln_engine::driver::{
-    Action, Artifact, BaseInput, Builder, Content, ExecAction, Program, PutAction, Session,
+    Action, Artifact, ArtifactIndex, BaseInput, Builder, Content, ExecAction, Program, PutAction,
+    Session,
 };
 use kiln_engine::lock::LockedFile;
 use kiln_engine::{CacheKey, Digest, Error};
