@@ -1,7 +1,9 @@
+mod holes;
+
 use super::limits::Limits;
 use super::member::{Kind, Member, broken, refused};
 use super::pax::{self, Records};
-use super::sparse::{SparseMap, comma_separated, pairs};
+use super::sparse::SparseMap;
 use kiln_engine::Error;
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -209,103 +211,6 @@ impl<R: Read> Members<R> {
         Ok(Member { position, name, kind, mode, uid, gid, xattrs })
     }
 
-    /// The map of a member of type `S`, which goes on in blocks of its own before the content.
-    fn gnu_map(
-        &mut self,
-        header: &Header,
-        name: &[u8],
-        position: u64,
-    ) -> Result<(u64, Vec<(u64, u64)>), Error> {
-        let malformed = || refused(name, position, "has a malformed sparse map");
-        let gnu = header.as_gnu().ok_or_else(malformed)?;
-        let size = gnu.real_size().map_err(|_| malformed())?;
-        let mut parts = Vec::new();
-        let mut add = |sparse: &[tar::GnuSparseHeader]| {
-            for part in sparse.iter().take_while(|part| !part.is_empty()) {
-                parts.push((part.offset().ok()?, part.length().ok()?));
-            }
-            Some(())
-        };
-        add(&gnu.sparse).ok_or_else(malformed)?;
-        let mut more = gnu.is_extended();
-        let mut bytes = 0;
-        while more {
-            bytes += BLOCK as u64;
-            if bytes > self.limits.extension {
-                return Err(malformed());
-            }
-            let mut extended = tar::GnuExtSparseHeader::new();
-            *extended.as_mut_bytes() = self.block()?;
-            add(extended.sparse()).ok_or_else(malformed)?;
-            more = extended.is_extended();
-        }
-        Ok((size, parts))
-    }
-
-    /// The map that PAX records announce; in format 1.0 it stands before the content.
-    #[expect(clippy::type_complexity, reason = "a size and a list of parts, named by the function")]
-    fn pax_map(
-        &mut self,
-        records: &BTreeMap<Vec<u8>, Vec<u8>>,
-        in_order: &Records,
-        name: &[u8],
-        position: u64,
-    ) -> Result<Option<(u64, Vec<(u64, u64)>)>, Error> {
-        let malformed = || refused(name, position, "has a malformed sparse map");
-        let number = |key: &str| {
-            records
-                .get(key.as_bytes())
-                .map(|text| pax::number(text).ok_or_else(malformed))
-                .transpose()
-        };
-        if let Some(major) = number("GNU.sparse.major")? {
-            if major != 1 || number("GNU.sparse.minor")? != Some(0) {
-                return Err(refused(name, position, "has a sparse map of an unknown version"));
-            }
-            let size = number("GNU.sparse.realsize")?.ok_or_else(malformed)?;
-            let count = self.line().ok_or_else(malformed)?;
-            let mut numbers = Vec::new();
-            for _ in 0..count.checked_mul(2).ok_or_else(malformed)? {
-                numbers.push(self.line().ok_or_else(malformed)?);
-                if numbers.len() as u64 * 2 > self.limits.extension {
-                    return Err(malformed());
-                }
-            }
-            // The map fills whole blocks, and its bytes count as content.
-            let rest = (self.content + self.padding) % BLOCK as u64;
-            if rest > self.content {
-                return Err(malformed());
-            }
-            io::copy(&mut Read::take(&mut *self, rest), &mut io::sink())
-                .map_err(|_| malformed())?;
-            return Ok(Some((size, pairs(&numbers).ok_or_else(malformed)?)));
-        }
-        let Some(size) = number("GNU.sparse.size")? else { return Ok(None) };
-        if let Some(map) = records.get(&b"GNU.sparse.map"[..]) {
-            return Ok(Some((size, comma_separated(map).ok_or_else(malformed)?)));
-        }
-        let numbers: Option<Vec<u64>> = in_order
-            .iter()
-            .filter(|(key, _)| key == b"GNU.sparse.offset" || key == b"GNU.sparse.numbytes")
-            .map(|(_, value)| pax::number(value))
-            .collect();
-        Ok(Some((size, pairs(&numbers.ok_or_else(malformed)?).ok_or_else(malformed)?)))
-    }
-
-    /// A decimal number and the end of its line, from the content.
-    fn line(&mut self) -> Option<u64> {
-        let mut text = Vec::new();
-        loop {
-            let mut byte = [0];
-            self.read_exact(&mut byte).ok()?;
-            match byte[0] {
-                b'\n' => return pax::number(&text),
-                digit if text.len() < 20 => text.push(digit),
-                _ => return None,
-            }
-        }
-    }
-
     /// The content of an extended header that is one text, ended by a NUL byte.
     fn text(&mut self, used: &mut u64, size: u64) -> Result<Vec<u8>, Error> {
         let mut text = self.extended(used, size)?;
@@ -410,4 +315,41 @@ fn is_of_one_member(key: &[u8]) -> bool {
 /// Rounded up to whole blocks.
 fn padded(size: u64) -> u64 {
     size.checked_next_multiple_of(BLOCK as u64).unwrap_or(u64::MAX - 511)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(members: usize, limits: Limits) -> Result<usize, Error> {
+        let mut archive = Vec::new();
+        for _ in 0..members {
+            let mut header = Header::new_ustar();
+            header.set_path("x").unwrap();
+            header.set_mode(0o644);
+            header.set_uid(0);
+            header.set_gid(0);
+            header.set_size(0);
+            header.set_cksum();
+            archive.extend_from_slice(header.as_bytes());
+        }
+        archive.extend_from_slice(&[0; 2 * BLOCK]);
+        let mut reader = Members::new(&archive[..], limits);
+        let mut count = 0;
+        while reader.next()?.is_some() {
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    #[test]
+    fn archives_are_read_up_to_their_limits_and_not_beyond() {
+        let limits = Limits { members: 3, ..Limits::FOREIGN };
+        assert_eq!(count(3, limits).unwrap(), 3);
+        assert!(count(4, limits).unwrap_err().to_string().contains("more than 3 members"));
+        // Three headers and the first block of the end.
+        let limits = Limits { headers: 4 * BLOCK as u64, ..Limits::FOREIGN };
+        assert_eq!(count(3, limits).unwrap(), 3);
+        assert!(count(4, limits).unwrap_err().to_string().contains("more than 2048 bytes"));
+    }
 }
