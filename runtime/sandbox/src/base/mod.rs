@@ -2,6 +2,7 @@
 
 mod archive;
 mod assemble;
+mod layout;
 mod packages;
 mod repository;
 mod sources;
@@ -37,6 +38,11 @@ pub(crate) async fn make(
     output: Output<'_>,
 ) -> Result<Artifact, Error> {
     let dir = inner.run.make_dir("base-")?;
+    if let BaseNode::OciLayout(layout) = &base.node {
+        let artifact = block_in_place(|| layout::import(inner, key, base, layout, &dir));
+        block_in_place(|| inner.run.discard(&dir))?;
+        return artifact;
+    }
     let root = dir.join("root");
     let made = match &base.node {
         BaseNode::Debian(debian) => {

@@ -92,6 +92,14 @@ impl Layers {
         parent: Option<Digest>,
         key: CacheKey,
     ) -> Result<(Artifact, Chain), Error> {
+        let chain = self.stack(upper, parent)?;
+        let id = chain.id();
+        sealed::write(&self.index.index(key), id.to_string().as_bytes(), self.run.dir())?;
+        Ok((index::artifact(id), chain))
+    }
+
+    /// Keeps an upper directory as the layer on top of `parent`, under no key.
+    pub(crate) fn stack(&self, upper: &Path, parent: Option<Digest>) -> Result<Chain, Error> {
         let staged = self.run.make_dir("layer-")?;
         let root = staged.join("fs");
         // Before anything is recorded of it: a rename changes the change time.
@@ -100,22 +108,19 @@ impl Layers {
         let diff = manifest.digest();
         manifest.write(&staged.join("manifest"), self.run.dir())?;
         let kept = self.index.layer(diff);
-        match std::fs::rename(&staged, &kept) {
-            Ok(()) => {}
+        if std::fs::rename(&staged, &kept).is_err() {
             // The same content, from another key or another process, was first.
-            Err(_) if kept.join("manifest").exists() => self.run.discard(&staged)?,
-            Err(error) => return Err(error).doing("move a layer to", &kept),
+            if verify::is_intact(&kept, diff, self.run.dir())? {
+                self.run.discard(&staged)?;
+            } else {
+                self.run.discard(&kept)?;
+                std::fs::rename(&staged, &kept).doing("move a layer to", &kept)?;
+            }
         }
         let chain = Chain::new(parent, diff, manifest.bytes());
-        let id = chain.id();
-        chain.write(&self.index.chain(id), self.run.dir())?;
-        sealed::write(&self.index.index(key), id.to_string().as_bytes(), self.run.dir())?;
-        if kept.join("manifest").exists() {
-            let mut verified =
-                self.verified.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            verified.insert(diff);
-        }
-        Ok((index::artifact(id), chain))
+        chain.write(&self.index.chain(chain.id()), self.run.dir())?;
+        self.verified.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(diff);
+        Ok(chain)
     }
 
     /// The root of what a layer holds.
