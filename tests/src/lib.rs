@@ -1,1 +1,1 @@
-//! .
+//! Empty: the tests of this package lie beside it, one program each.
