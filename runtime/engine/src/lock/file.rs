@@ -127,7 +127,8 @@ impl LockFile {
         let failed = || Error::environment(format!("cannot write `{}`", self.path.display()));
         let text = toml::to_string_pretty(&Text { version: VERSION, entry })
             .map_err(|error| failed().caused_by(error))?;
-        let folder = self.path.parent().unwrap_or(Path::new("."));
+        let named = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = named.unwrap_or(Path::new("."));
         let write = || -> std::io::Result<()> {
             let mut file = tempfile::Builder::new().prefix(".kiln.lock").tempfile_in(folder)?;
             file.write_all(HEADER.as_bytes())?;

@@ -1,0 +1,75 @@
+//! Arguments, exit codes and printed languages.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+use kiln::prelude::*;
+use support::Project;
+
+fn image(project: &Project) -> Image {
+    project.empty("small").layer(Layer::new("only").step(step::file("/etc/only").content("x")))
+}
+
+#[test]
+fn a_usage_error_ends_with_64() {
+    let project = Project::with_own_store();
+    for args in [&["bakee"][..], &["bake", "--jobs", "0"], &["bake", "--on-error", "ignore"], &["explain"]] {
+        assert_eq!(project.run(image(&project), args).code, Some(64), "{args:?}");
+    }
+    let help = project.run(image(&project), &["--help"]).done();
+    assert!(help.stdout.contains("explain"), "{}", help.stdout);
+}
+
+#[test]
+fn an_unknown_image_is_an_error_that_lists_the_known() {
+    let project = Project::with_own_store();
+    let ran = project.run(image(&project), &["plan", "smal"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.stderr.contains("no image is named `smal`"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("small"), "{}", ran.stderr);
+}
+
+#[test]
+fn the_graph_is_printed_in_two_languages() {
+    let project = Project::with_own_store();
+    let dot = project.run(image(&project), &["graph"]).done().stdout;
+    assert!(dot.starts_with("digraph") && dot.contains("n0 -> n1") && dot.contains("small/only"), "{dot}");
+    let mermaid = project.run(image(&project), &["graph", "--as", "mermaid"]).done().stdout;
+    assert!(mermaid.starts_with("graph LR") && mermaid.contains("n0 --> n1"), "{mermaid}");
+}
+
+#[test]
+fn explain_shows_what_a_key_covers() {
+    let project = Project::with_own_store();
+    let before = project.run(image(&project), &["explain", "small/only"]).done().stdout;
+    assert!(before.contains("small/only is built: never built here"), "{before}");
+    assert!(before.contains("/etc/only"), "{before}");
+    project.bake(image(&project)).done();
+    let after = project.run(image(&project), &["explain", "small"]).done().stdout;
+    assert!(after.contains("small/only is cached"), "{after}");
+    let unknown = project.run(image(&project), &["explain", "small/onyl"]);
+    assert_eq!(unknown.code, Some(1));
+    assert!(unknown.stderr.contains("small/only"), "{}", unknown.stderr);
+}
+
+#[test]
+fn a_plan_is_one_json_document() {
+    let project = Project::with_own_store();
+    let ran = project.run(image(&project), &["plan", "--format", "json"]).done();
+    let plan: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(plan["build"], 2);
+    assert_eq!(plan["nodes"][1]["layer"], "only");
+}
+
+#[test]
+fn no_document_is_an_error_in_words() {
+    let out = std::process::Command::new(env!("CARGO_BIN_EXE_kiln-host"))
+        .arg("plan")
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(out.status.code(), Some(1));
+    let stderr = String::from_utf8(out.stderr).unwrap();
+    assert!(stderr.contains("cargo xtask"), "{stderr}");
+}
