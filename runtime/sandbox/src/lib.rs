@@ -27,6 +27,8 @@ mod process;
 
 mod probe;
 
+mod export;
+
 pub mod archive;
 pub mod oci;
 
@@ -36,5 +38,7 @@ mod host;
 mod output;
 mod runtime;
 
+pub use export::ExportSpec;
 pub use isolate::isolate;
+pub use layers::LayerIndex;
 pub use sandbox::Sandbox;

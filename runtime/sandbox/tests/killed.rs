@@ -1,4 +1,10 @@
 //! A bake that is killed leaves nothing behind once the next one has begun.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "what tests prepare must succeed"
+)]
 
 mod support;
 

@@ -1,4 +1,10 @@
 //! What is kept: equal for equal content, verified before it is used.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "what tests prepare must succeed"
+)]
 
 mod support;
 

@@ -1,4 +1,10 @@
 //! Tests of an image, run in a booted copy of it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "what tests prepare must succeed"
+)]
 
 mod support;
 

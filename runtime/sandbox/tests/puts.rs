@@ -1,4 +1,10 @@
 //! Files and trees that are put into an image.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "what tests prepare must succeed"
+)]
 
 mod support;
 

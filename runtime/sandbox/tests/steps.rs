@@ -1,4 +1,10 @@
 //! Commands in a session.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "what tests prepare must succeed"
+)]
 
 mod support;
 

@@ -73,8 +73,8 @@ impl Stamp {
     pub(super) fn of(stat: &Stat) -> Self {
         Self {
             size: u64::try_from(stat.st_size).unwrap_or_default(),
-            mtime: (stat.st_mtime as i64, stat.st_mtime_nsec as i64),
-            ctime: (stat.st_ctime as i64, stat.st_ctime_nsec as i64),
+            mtime: (stat.st_mtime, i64::try_from(stat.st_mtime_nsec).unwrap_or_default()),
+            ctime: (stat.st_ctime, i64::try_from(stat.st_ctime_nsec).unwrap_or_default()),
             inode: stat.st_ino,
         }
     }

@@ -29,7 +29,7 @@ enum Program {
     /// The image's init system.
     Init,
     /// The image's start command, and the file that it prints to.
-    Command { child: tokio::process::Child, log: PathBuf },
+    Command { child: Box<tokio::process::Child>, log: PathBuf },
     /// Nothing: commands can be run in it, and that is all.
     Nothing,
 }
@@ -75,7 +75,7 @@ impl Started {
         let log = container.bundle().join("start");
         let file = std::fs::File::create(&log).doing("make", &log)?;
         let process = self.process(argv.to_vec(), boot_capabilities())?;
-        let child = process.start(&container, &file)?;
+        let child = Box::new(process.start(&container, &file)?);
         self.program = Program::Command { child, log };
         self.container = Some(container);
         Ok(())

@@ -1,5 +1,5 @@
 //! What the tests of the real thing share. They need root and an OCI runtime.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test program uses a part")]
 
 use kiln::{BaseNode, Limits, Mode, Owner, debian};
 use kiln_engine::driver::{
