@@ -51,28 +51,27 @@ impl Cgroup {
     }
 
     /// Bounds the memory, without swap; `None`: no bound.
+    ///
+    /// # Errors
+    /// When there is to be a bound and this machine has no memory controller to keep it.
     pub(crate) fn limit_memory(&self, bytes: Option<u64>) -> Result<(), Error> {
-        let failing = || "cannot bound the memory of the step".to_owned();
-        if is_version_two() {
-            let dir = self.dir(Path::new(ROOT));
-            let text = bytes.map_or("max".to_owned(), |bytes| bytes.to_string());
-            fs::write(dir.join("memory.max"), text).failing(&failing())?;
-            let _swap_may_be_off =
-                fs::write(dir.join("memory.swap.max"), if bytes.is_some() { "0" } else { "max" });
+        let (dir, plain, with_swap, none) = if is_version_two() {
+            (self.dir(Path::new(ROOT)), "memory.max", "memory.swap.max", "max")
+        } else {
+            let dir = self.dir(&Path::new(ROOT).join("memory"));
+            (dir, "memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "-1")
+        };
+        let Some(bytes) = bytes else {
+            // In version 1 the bound with swap is never below the one without: it goes first.
+            let _there_may_have_been_none = fs::write(dir.join(with_swap), none);
+            let _there_may_have_been_none = fs::write(dir.join(plain), none);
             return Ok(());
-        }
-        let dir = self.dir(&Path::new(ROOT).join("memory"));
-        let plain = dir.join("memory.limit_in_bytes");
-        let with_swap = dir.join("memory.memsw.limit_in_bytes");
-        let text = bytes.map_or("-1".to_owned(), |bytes| bytes.to_string());
-        // The bound with swap is never below the one without: which goes first depends on the way.
-        if bytes.is_none() {
-            let _swap_may_not_be_accounted = fs::write(&with_swap, &text);
-        }
-        fs::write(&plain, &text).failing(&failing())?;
-        if bytes.is_some() {
-            let _swap_may_not_be_accounted = fs::write(&with_swap, &text);
-        }
+        };
+        fs::write(dir.join(plain), bytes.to_string())
+            .failing("this machine cannot bound the memory of a step")?;
+        // Version 1 counts both together, version 2 swap alone. Swap may not be accounted for at all.
+        let swap = if is_version_two() { 0 } else { bytes };
+        let _swap_may_be_off = fs::write(dir.join(with_swap), swap.to_string());
         Ok(())
     }
 
@@ -142,6 +141,14 @@ impl Cgroup {
     fn dir(&self, hierarchy: &Path) -> PathBuf {
         hierarchy.join(self.path.trim_start_matches('/'))
     }
+}
+
+/// Whether the number of processes can be bounded here: asking for what cannot be is an error of the runtime.
+pub(crate) fn counts_processes() -> bool {
+    let root = Path::new(ROOT);
+    let available = fs::read_to_string(root.join("cgroup.controllers")).unwrap_or_default();
+    root.join("pids/cgroup.procs").exists()
+        || available.split_whitespace().any(|controller| controller == "pids")
 }
 
 fn is_version_two() -> bool {

@@ -1,4 +1,4 @@
-use crate::cgroup::Cgroup;
+use crate::cgroup::{Cgroup, counts_processes};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -79,7 +79,7 @@ pub(crate) fn for_steps(root: &Path, cgroup: &Cgroup, binds: &[Bind], network: b
             "namespaces": namespaces,
             "maskedPaths": ["/proc/kcore", "/proc/keys", "/sys/firmware"],
             "readonlyPaths": ["/proc/sys", "/proc/sysrq-trigger"],
-            "resources": {"pids": {"limit": 16384}},
+            "resources": resources(),
             "cgroupsPath": cgroup.path(),
         },
     })
@@ -112,7 +112,7 @@ pub(crate) fn for_boot(root: &Path, cgroup: &Cgroup, argv: &[String], env: &[Str
         "linux": {
             "namespaces": namespaces,
             "maskedPaths": [], "readonlyPaths": [],
-            "resources": {"pids": {"limit": 16384}},
+            "resources": resources(),
             "cgroupsPath": cgroup.path(),
         },
     })
@@ -142,6 +142,11 @@ fn bounding_set() -> u64 {
         .lines()
         .find_map(|line| u64::from_str_radix(line.strip_prefix("CapBnd:")?.trim(), 16).ok())
         .unwrap_or(u64::MAX)
+}
+
+/// Enough for anything that installs software; a fork bomb ends here.
+fn resources() -> Value {
+    if counts_processes() { json!({"pids": {"limit": 16384}}) } else { json!({}) }
 }
 
 fn namespaces() -> Vec<Value> {
