@@ -35,7 +35,7 @@ fn execute() -> anyhow::Result<ExitCode> {
         Kind::Help => host::help(&workspace, invocation.arguments()),
         Kind::Host { command } => {
             if command.is_some_and(|command| host::NEEDS_ROOT.contains(&command)) {
-                setup::ensure(setup::HOST, invocation.yes())?;
+                setup::ensure(setup::HOST.iter(), invocation.yes())?;
                 host::run_as_root(&workspace, invocation.arguments())
             } else {
                 host::run(&workspace, invocation.arguments())

@@ -27,8 +27,7 @@ pub(crate) fn execute(workspace: &Workspace, yes: bool) -> Result<ExitCode> {
 fn all(workspace: &Workspace, yes: bool, stages: &mut Stages) -> Result<()> {
     let cargo = |arguments: &[&str]| workspace.cargo_command(arguments);
     stages.run("set-up", |_| {
-        setup::ensure(HOST, yes)?;
-        setup::ensure(needs::TESTS, yes)?;
+        setup::ensure(HOST.iter().chain(needs::TESTS), yes)?;
         tools::ensure(workspace)
     })?;
     stages.run("fmt", |_| succeeds(cargo(&["fmt", "--all", "--check"])))?;

@@ -20,7 +20,10 @@ impl Plan {
         }
         // A failed index is no error for apt unless told.
         let update = apt(&["-o", "APT::Update::Error-Mode=any", "update"], &[])?;
-        let install = apt(&["install", "--yes", "--no-install-recommends"], packages)?;
+        // A new machine may still be busy upgrading itself.
+        let wait = ["-o", "DPkg::Lock::Timeout=300"];
+        let install = [&["install", "--yes", "--no-install-recommends"][..], &wait].concat();
+        let install = apt(&install, packages)?;
         Ok(Self(vec![update, install]))
     }
 
@@ -71,7 +74,7 @@ mod tests {
         let text = Plan::new(&["crun", "mmdebstrap"]).expect("tests run on Debian").to_string();
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines[0].ends_with("apt-get -q -o APT::Update::Error-Mode=any update"), "{text}");
-        let install = "apt-get -q install --yes --no-install-recommends crun mmdebstrap";
-        assert!(lines[1].ends_with(install), "{text}");
+        let install = "apt-get -q install --yes --no-install-recommends";
+        assert!(lines[1].contains(install) && lines[1].ends_with(" crun mmdebstrap"), "{text}");
     }
 }

@@ -13,8 +13,8 @@ use anyhow::{Result, bail};
 ///
 /// # Errors
 /// When something is missing and cannot, or may not, be installed.
-pub(crate) fn ensure(needs: &[Need], yes: bool) -> Result<()> {
-    let missing: Vec<&Need> = needs.iter().filter(|need| !need.is_met()).collect();
+pub(crate) fn ensure<'a>(needs: impl Iterator<Item = &'a Need>, yes: bool) -> Result<()> {
+    let missing: Vec<&Need> = needs.filter(|need| !need.is_met()).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -38,7 +38,7 @@ pub(crate) fn ensure(needs: &[Need], yes: bool) -> Result<()> {
         }
     }
     plan.run()?;
-    match needs.iter().find(|need| !need.is_met()) {
+    match missing.into_iter().find(|need| !need.is_met()) {
         Some(need) => bail!("`{}` is installed, and still there is no {need}", need.package),
         None => Ok(()),
     }
