@@ -24,7 +24,13 @@ impl Sandbox {
     /// # Errors
     /// Of kind [`kiln_engine::ErrorKind::Damaged`] when a layer is not what was stored; else when the
     /// layout cannot be written.
-    pub fn export(&self, artifact: &Artifact, spec: &ExportSpec, to: &Path, tag: &str) -> Result<Exported, Error> {
+    pub fn export(
+        &self,
+        artifact: &Artifact,
+        spec: &ExportSpec,
+        to: &Path,
+        tag: &str,
+    ) -> Result<Exported, Error> {
         block_in_place(|| {
             let layers = &self.inner.layers;
             let mut chains = layers.verified(artifact)?;
@@ -38,7 +44,8 @@ impl Sandbox {
                 digest: chain.diff,
                 expected: None,
             });
-            let image = ExportImage { layers: layers.collect(), env: &spec.env, start: &spec.start };
+            let image =
+                ExportImage { layers: layers.collect(), env: &spec.env, start: &spec.start };
             oci::export(&image, to, tag, &self.inner.blobs)
         })
     }

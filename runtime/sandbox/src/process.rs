@@ -9,7 +9,7 @@ use kiln_engine::driver::Output;
 use rustix::process::{Pid, Signal, getpgid, kill_process_group};
 use serde_json::{Value, json};
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
@@ -72,7 +72,7 @@ impl Process {
     /// Runs it with this process's own terminal and waits for its end, whatever it is.
     pub(crate) async fn interact(&self, container: &Container) -> Result<(), Error> {
         let terminal = rustix::termios::isatty(rustix::stdio::stdin());
-        let mut command = self.command(container, terminal)?;
+        let (mut command, _) = self.command(container, terminal)?;
         command.stdin(Stdio::inherit());
         let status =
             command.kill_on_drop(true).status().await.failing("cannot run the OCI runtime");
@@ -86,7 +86,7 @@ impl Process {
         container: &Container,
         log: &std::fs::File,
     ) -> Result<tokio::process::Child, Error> {
-        let mut command = self.command(container, false)?;
+        let (mut command, _) = self.command(container, false)?;
         command.stdout(log.try_clone().failing("cannot open a log")?);
         command.stderr(log.try_clone().failing("cannot open a log")?);
         command.process_group(0).kill_on_drop(true).spawn().failing("cannot run the OCI runtime")
@@ -96,15 +96,15 @@ impl Process {
         &self,
         container: &Container,
         terminal: bool,
-    ) -> Result<tokio::process::Command, Error> {
+    ) -> Result<(tokio::process::Command, PathBuf), Error> {
         let run = container.run();
         let file = container.bundle().join(run.name("process-"));
         std::fs::write(&file, self.json(terminal).to_string()).doing("write", &file)?;
-        let pid_file = pid_file(container);
-        let _none_on_the_first_step = std::fs::remove_file(&pid_file);
+        // One of its own: what was started before in the same container may still be about to write.
+        let pid_file = file.with_extension("pid");
         let mut command = run.runtime().command(&run.state(), &["exec", "--process"]);
         command.arg(&file).arg("--pid-file").arg(&pid_file).arg(container.id());
-        Ok(command.into())
+        Ok((command.into(), pid_file))
     }
 
     async fn supervise(
@@ -120,7 +120,7 @@ impl Process {
         let time = limits.time_ms.map_or(DEFAULT_TIME, Duration::from_millis);
 
         let (mut reader, writer) = pipe()?;
-        let mut command = self.command(container, false)?;
+        let (mut command, pid_file) = self.command(container, false)?;
         command.process_group(0).kill_on_drop(true);
         let mut stdout = None;
         if captured.is_some() {
@@ -131,7 +131,7 @@ impl Process {
             command.stdout(writer.try_clone().failing("cannot make a pipe")?);
         }
         command.stderr(writer);
-        let strays = Strays(container);
+        let strays = Strays { container, pid_file: &pid_file };
         let mut child = command.spawn().failing("cannot run the OCI runtime")?;
         // The parent's ends of the pipes: with them open, no end would be seen.
         drop(command);
@@ -142,7 +142,7 @@ impl Process {
         let deadline = tokio::time::sleep(time);
         // Should the runtime not notice that its command is dead.
         let last_resort = tokio::time::sleep(time.saturating_add(Duration::from_secs(10)));
-        let ended = ended_in(container);
+        let ended = ended_in(container, &pid_file);
         tokio::pin!(deadline, last_resort, ended);
         let (mut errors_open, mut out_of_time) = (true, false);
         let (mut watching, mut given_up) = (true, false);
@@ -213,16 +213,20 @@ impl Process {
 
 /// Kills what a step has started when the step ends, however it ends: also when nobody waits for it
 /// any more.
-struct Strays<'a>(&'a Container);
+struct Strays<'a> {
+    container: &'a Container,
+    /// Holds the number of the command's process, once it is there.
+    pid_file: &'a Path,
+}
 
 impl Strays<'_> {
     fn kill(&self) {
-        if !self.0.boots() {
-            self.0.kill_strays();
+        if !self.container.boots() {
+            self.container.kill_strays();
             return;
         }
         // Services run beside it: only the command itself, which is in a group of its own.
-        let pid = std::fs::read_to_string(pid_file(self.0)).unwrap_or_default();
+        let pid = std::fs::read_to_string(self.pid_file).unwrap_or_default();
         let pid = pid.trim().parse().ok().and_then(Pid::from_raw);
         if let Some(group) = pid.and_then(|pid| getpgid(Some(pid)).ok())
             && Ok(group) != getpgid(None)
@@ -265,21 +269,16 @@ fn keep(captured: &mut Option<&mut Vec<u8>>, bytes: &[u8]) -> Result<(), Error> 
     Ok(())
 }
 
-fn pid_file(container: &Container) -> PathBuf {
-    container.bundle().join("step-pid")
-}
-
 /// Ends when the command in the container has ended. `runc exec` itself ends only when everything that
 /// holds its output open has; `crun exec` does not wait for that, so there is nothing to watch.
-async fn ended_in(container: &Container) {
+async fn ended_in(container: &Container, pid_file: &Path) {
     if container.run().runtime().kind() == Kind::Crun {
         std::future::pending::<()>().await;
     }
-    let pid_file = pid_file(container);
     let mut ticks = tokio::time::interval(Duration::from_millis(20));
     loop {
         ticks.tick().await;
-        let Ok(pid) = std::fs::read_to_string(&pid_file) else { continue };
+        let Ok(pid) = std::fs::read_to_string(pid_file) else { continue };
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
         let alive =
             stat.is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|s| !s.starts_with(" Z")));

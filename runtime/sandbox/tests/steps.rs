@@ -34,7 +34,10 @@ fn output_is_streamed_and_a_failure_carries_it() {
         let mut bench = Bench::new().await;
         let error = bench.fails(shell("echo to stdout; echo to stderr >&2; exit 3")).await;
         assert_eq!(error.to_string(), "command exited with status 3");
-        assert_eq!(error.output_lines(), ["to stdout", "to stderr"]);
+        let mut lines = error.output_lines().to_vec();
+        // `runc` carries the two streams side by side.
+        lines.sort();
+        assert_eq!(lines, ["to stderr", "to stdout"]);
         let error = bench.fails(shell("kill -9 $$")).await;
         assert_eq!(error.to_string(), "command was killed by signal 9");
         // `-e`: the first failing command ends the script.
@@ -158,6 +161,21 @@ fn what_a_step_leaves_running_ends_with_it() {
         let mut bench = Bench::new().await;
         let lines = bench.sh("(trap '' HUP TERM; setsid sleep 1000) & echo started").await;
         assert_eq!(lines, "started");
+        assert_eq!(bench.sh(PROCESSES).await, "0");
+    });
+}
+
+#[test]
+fn a_step_that_nobody_waits_for_any_more_ends() {
+    isolated(|| async {
+        let mut bench = Bench::new().await;
+        let begun = tokio::sync::Notify::new();
+        let output = |_: &str| begun.notify_one();
+        let action = Action::Exec(shell("echo begun; setsid sleep 1000 & sleep 1000"));
+        tokio::select! {
+            _ = bench.session.run(&action, &output) => panic!("it ended by itself"),
+            () = begun.notified() => {}
+        }
         assert_eq!(bench.sh(PROCESSES).await, "0");
     });
 }
