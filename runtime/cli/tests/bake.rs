@@ -14,7 +14,10 @@ fn an_unchanged_image_is_cached_and_an_edit_rebuilds_from_there() {
     let image = || {
         project
             .debian("web")
-            .layer(Layer::new("first").step(step::run(format!("echo {:?} > /first", project.folder.path()))))
+            .layer(
+                Layer::new("first")
+                    .step(step::run(format!("echo {:?} > /first", project.folder.path()))),
+            )
             .layer(Layer::new("site").step(step::copy("site", "/srv/www")))
             .layer(Layer::new("last").step(step::run("cp /srv/www/index.html /copy")))
     };

@@ -49,8 +49,8 @@ fn a_killed_bake_leaves_nothing_after_the_next_which_resumes() {
 fn an_interrupted_bake_cleans_up_itself() {
     for signal in [Signal::INT, Signal::TERM] {
         let project = project();
-        let mut child =
-            project.start(slow(&project, "echo started; sleep 1000"), &["bake", "--format", "json"]);
+        let mut child = project
+            .start(slow(&project, "echo started; sleep 1000"), &["bake", "--format", "json"]);
         let rest = wait_for(&mut child, at_second_layer);
         kill_process(Pid::from_child(&child), signal).unwrap();
         let said = std::io::read_to_string(rest).unwrap();
@@ -64,7 +64,9 @@ fn an_interrupted_bake_cleans_up_itself() {
 fn two_bakes_at_once_build_each_layer_once() {
     let project = project();
     let image = || {
-        let layer = |n: u32| Layer::new(format!("l{n}")).step(step::run(format!("sleep 0.2; echo {n} > /l{n}")));
+        let layer = |n: u32| {
+            Layer::new(format!("l{n}")).step(step::run(format!("sleep 0.2; echo {n} > /l{n}")))
+        };
         (0..3).fold(project.debian("twice"), |image, n| image.layer(layer(n)))
     };
     let (one, two) = std::thread::scope(|scope| {
@@ -83,7 +85,9 @@ fn a_damaged_layer_is_dropped_and_built_again() {
         project
             .debian("damage")
             .layer(Layer::new("low").step(step::run("echo precious > /precious")))
-            .layer(Layer::new("high").step(step::run(format!("cat /precious; echo {last} > /last"))))
+            .layer(
+                Layer::new("high").step(step::run(format!("cat /precious; echo {last} > /last"))),
+            )
     };
     project.bake(image("one")).done();
     let file = find(&project.store.join("sandbox/layers"), "precious").unwrap();
@@ -140,7 +144,6 @@ fn hostile(project: &Project, name: &str) -> RootArchive {
     root_archive("root.tar", format!("blake3:{}", kiln_engine::Digest::of(&bytes)))
 }
 
-
 #[test]
 fn archives_that_reach_outside_are_refused() {
     let project = Project::with_own_store();
@@ -170,7 +173,9 @@ fn an_archive_with_another_digest_is_refused() {
 #[test]
 fn what_root_alone_may_read_stays_so_in_the_store() {
     let project = Project::with_own_store();
-    project.bake(project.empty("private").layer(Layer::new("l").step(step::file("/k").content("x")))).done();
+    project
+        .bake(project.empty("private").layer(Layer::new("l").step(step::file("/k").content("x"))))
+        .done();
     let mode = std::fs::metadata(project.store.join("sandbox")).unwrap().mode();
     assert_eq!(mode & 0o077, 0, "{mode:o}");
 }

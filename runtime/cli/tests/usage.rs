@@ -14,7 +14,9 @@ fn image(project: &Project) -> Image {
 #[test]
 fn a_usage_error_ends_with_64() {
     let project = Project::with_own_store();
-    for args in [&["bakee"][..], &["bake", "--jobs", "0"], &["bake", "--on-error", "ignore"], &["explain"]] {
+    for args in
+        [&["bakee"][..], &["bake", "--jobs", "0"], &["bake", "--on-error", "ignore"], &["explain"]]
+    {
         assert_eq!(project.run(image(&project), args).code, Some(64), "{args:?}");
     }
     let help = project.run(image(&project), &["--help"]).done();
@@ -34,7 +36,10 @@ fn an_unknown_image_is_an_error_that_lists_the_known() {
 fn the_graph_is_printed_in_two_languages() {
     let project = Project::with_own_store();
     let dot = project.run(image(&project), &["graph"]).done().stdout;
-    assert!(dot.starts_with("digraph") && dot.contains("n0 -> n1") && dot.contains("small/only"), "{dot}");
+    assert!(
+        dot.starts_with("digraph") && dot.contains("n0 -> n1") && dot.contains("small/only"),
+        "{dot}"
+    );
     let mermaid = project.run(image(&project), &["graph", "--as", "mermaid"]).done().stdout;
     assert!(mermaid.starts_with("graph LR") && mermaid.contains("n0 --> n1"), "{mermaid}");
 }

@@ -18,7 +18,7 @@ enum Kind {
     /// Events to standard output, nothing else there.
     Json,
     /// A line per event to standard error; results to standard output.
-    Plain(plain::Plain),
+    Plain,
     /// A line per running node, redrawn; results to standard output.
     Terminal(terminal::Terminal),
 }
@@ -30,7 +30,7 @@ impl Report {
         } else if std::io::stderr().is_terminal() {
             Kind::Terminal(terminal::Terminal::new())
         } else {
-            Kind::Plain(plain::Plain::default())
+            Kind::Plain
         }))
     }
 
@@ -42,7 +42,7 @@ impl Report {
         };
         match &*self.0 {
             Kind::Json => {}
-            Kind::Plain(_) => print(),
+            Kind::Plain => print(),
             Kind::Terminal(terminal) => terminal.suspend(print),
         }
     }
@@ -55,7 +55,7 @@ impl Report {
     pub(crate) fn event(&self, event: Event) {
         match &*self.0 {
             Kind::Json => json::print(&event),
-            Kind::Plain(plain) => plain.event(&event),
+            Kind::Plain => plain::print(&event),
             Kind::Terminal(terminal) => terminal.event(&event),
         }
     }

@@ -3,15 +3,9 @@ use kiln_engine::Event;
 use std::io::Write;
 
 /// A line per event, for logs. Output of steps is shown when they fail.
-#[derive(Debug, Default)]
-pub(super) struct Plain;
-
-impl Plain {
-    #[expect(clippy::unused_self, reason = "the same face as the other reports")]
-    pub(super) fn event(&self, event: &Event) {
-        if let Some(text) = line(event) {
-            let _ = writeln!(std::io::stderr().lock(), "{text}");
-        }
+pub(super) fn print(event: &Event) {
+    if let Some(text) = line(event) {
+        let _ = writeln!(std::io::stderr().lock(), "{text}");
     }
 }
 

@@ -98,7 +98,8 @@ impl Project {
 
 impl Ran {
     pub fn events(&self) -> Vec<Value> {
-        let parse = |line: &str| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+        let parse =
+            |line: &str| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
         self.stdout.lines().map(parse).collect()
     }
 
@@ -136,7 +137,10 @@ impl Ran {
 }
 
 /// Waits until the host says something that matches, and returns everything said until then.
-pub fn wait_for(child: &mut Child, matches: impl Fn(&Value) -> bool) -> BufReader<std::process::ChildStdout> {
+pub fn wait_for(
+    child: &mut Child,
+    matches: impl Fn(&Value) -> bool,
+) -> BufReader<std::process::ChildStdout> {
     let mut reader = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
     while reader.read_line(&mut line).unwrap() > 0 {
@@ -165,7 +169,8 @@ pub fn assert_nothing_left(store: &Path) {
         }
     }
     let runs = sandbox.join("runs");
-    let left: Vec<_> = std::fs::read_dir(&runs).into_iter().flatten().map(|e| e.unwrap().path()).collect();
+    let left: Vec<_> =
+        std::fs::read_dir(&runs).into_iter().flatten().map(|e| e.unwrap().path()).collect();
     assert!(left.is_empty(), "{left:?}");
 }
 
