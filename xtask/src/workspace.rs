@@ -31,6 +31,17 @@ impl Workspace {
         Ok(Self { root, target, profiles, cargo })
     }
 
+    /// One at these places.
+    #[cfg(test)]
+    pub(crate) fn at(root: &Path, target: &Path) -> Self {
+        Self {
+            root: root.into(),
+            target: target.into(),
+            profiles: target.into(),
+            cargo: "/usr/bin/cargo".into(),
+        }
+    }
+
     /// The directory of the workspace's `Cargo.toml`.
     pub(crate) fn root(&self) -> &Path {
         &self.root

@@ -83,3 +83,90 @@ fn cargo_home() -> PathBuf {
     let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cargo");
     std::env::var_os("CARGO_HOME").map_or_else(home, PathBuf::from)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{create_dir_all, write};
+
+    /// A workspace with one package, and its program in a target directory of its own.
+    struct Checkout {
+        dir: tempfile::TempDir,
+    }
+
+    impl Checkout {
+        fn new() -> Self {
+            let checkout = Self { dir: tempfile::tempdir().unwrap() };
+            for dir in ["recipes/src", "target/debug/deps"] {
+                create_dir_all(checkout.path(dir)).unwrap();
+            }
+            for file in ["Cargo.toml", "recipes/Cargo.toml", "recipes/src/main.rs"] {
+                write(checkout.path(file), "").unwrap();
+            }
+            let (program, source) =
+                (checkout.path("target/debug/recipes"), checkout.path("recipes/src/main.rs"));
+            let dep_info = format!("{}: {}\n", program.display(), source.display());
+            write(program.with_extension("d"), dep_info).unwrap();
+            checkout
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.dir.path().join(name)
+        }
+
+        fn influences(&self) -> Option<Influences> {
+            let workspace = Workspace::at(self.dir.path(), &self.path("target"));
+            let profile = self.path("target/debug");
+            of(&workspace, &profile, &profile.join("recipes"))
+        }
+    }
+
+    #[test]
+    fn sources_manifests_settings_and_the_compiler_have_a_say() {
+        let checkout = Checkout::new();
+        let seen = checkout.influences().unwrap();
+        for name in [
+            "recipes/src/main.rs",
+            "recipes/Cargo.toml",
+            "recipes/build.rs",
+            "Cargo.toml",
+            "Cargo.lock",
+            ".cargo/config.toml",
+            "rust-toolchain.toml",
+        ] {
+            assert!(seen.files.contains(&checkout.path(name)), "{name}");
+        }
+        assert!(seen.files.iter().any(|file| file.ends_with("rustc")));
+        for name in ["RUSTFLAGS", "RUSTUP_TOOLCHAIN", "CARGO"] {
+            assert!(seen.variables.contains(&OsString::from(name)), "{name}");
+        }
+    }
+
+    #[test]
+    fn variables_that_a_crate_was_compiled_with_have_a_say() {
+        let checkout = Checkout::new();
+        write(checkout.path("target/debug/deps/recipes-1.d"), "# env-dep:RELEASE=1\n").unwrap();
+        let seen = checkout.influences().unwrap();
+        assert!(seen.variables.contains(&OsString::from("RELEASE")));
+    }
+
+    #[test]
+    fn a_build_script_is_left_to_cargo() {
+        let checkout = Checkout::new();
+        write(checkout.path("recipes/build.rs"), "").unwrap();
+        assert!(checkout.influences().is_none());
+    }
+
+    #[test]
+    fn a_program_without_dep_info_is_left_to_cargo() {
+        let checkout = Checkout::new();
+        std::fs::remove_file(checkout.path("target/debug/recipes.d")).unwrap();
+        assert!(checkout.influences().is_none());
+    }
+
+    #[test]
+    fn families_of_variables_are_known_by_their_beginning() {
+        assert!(is_prefixed(&"CARGO_PROFILE_DEV_LTO".into()));
+        assert!(!is_prefixed(&"CARGO_PKG_NAME".into()));
+    }
+}
