@@ -2,7 +2,7 @@ use super::Step;
 use crate::{Lowering, Origin};
 use kiln_rules as rules;
 
-/// Sets environment variables. See [`env`].
+/// Sets environment variables. See [`env()`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Env {
     origin: Origin,

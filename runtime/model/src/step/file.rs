@@ -2,7 +2,7 @@ use super::{Step, options};
 use crate::{Lowering, Origin, Put, Source};
 use kiln_rules as rules;
 
-/// States what is at a path in the image. See [`file`].
+/// States what is at a path in the image. See [`file()`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct File {
     origin: Origin,

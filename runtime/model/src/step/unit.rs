@@ -3,7 +3,7 @@ use crate::{Lowering, Mode, Origin, Owner, Put, Source};
 use kiln_rules as rules;
 use std::collections::BTreeMap;
 
-/// Installs a systemd unit. See [`unit`].
+/// Installs a systemd unit. See [`unit()`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Unit {
     origin: Origin,
