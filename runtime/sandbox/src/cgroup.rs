@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// Where cgroups are mounted.
 pub(crate) const ROOT: &str = "/sys/fs/cgroup";
 
-/// Where [`crate::isolate`] shows the v2 tree of a host that mounts both versions.
+/// Where [`crate::isolate()`] shows the v2 tree of a host that mounts both versions.
 pub(crate) const HIDDEN_UNIFIED: &str = "/sys/fs/cgroup/kiln.unified";
 
 /// A group of processes, in every hierarchy of the host: `kiln/<run>` or `kiln/<run>/<container>`.
@@ -115,9 +115,6 @@ impl Cgroup {
         let mut gone = true;
         for hierarchy in hierarchies() {
             let dir = self.dir(&hierarchy);
-            if !dir.exists() {
-                continue;
-            }
             for _ in 0..200 {
                 for pid in processes_below(&dir) {
                     if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {

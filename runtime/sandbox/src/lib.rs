@@ -5,7 +5,7 @@
 //! has the overlay as its root. A checkpoint unmounts the overlay, hashes what was written, and moves it
 //! into the store.
 //!
-//! Call [`isolate`] first in `main`, then open a [`Sandbox`] on a store.
+//! Call [`isolate()`] first in `main`, then open a [`Sandbox`] on a store.
 
 mod sandbox;
 

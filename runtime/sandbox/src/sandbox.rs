@@ -19,7 +19,7 @@ use tokio::task::block_in_place;
 
 /// The local builder. Needs nothing but Linux, root, and an OCI runtime.
 ///
-/// Call [`crate::isolate`] before. Its methods want a tokio runtime of several threads.
+/// Call [`crate::isolate()`] before. Its methods want a tokio runtime of several threads.
 #[derive(Debug, Clone)]
 pub struct Sandbox {
     pub(crate) inner: Arc<Inner>,
