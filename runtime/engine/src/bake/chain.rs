@@ -34,6 +34,18 @@ struct Ready {
     built: bool,
 }
 
+/// A node that failed, and the session that the user wants to look into.
+struct NodeFailed {
+    error: Error,
+    session: Option<Box<dyn Session>>,
+}
+
+impl From<Error> for NodeFailed {
+    fn from(error: Error) -> Self {
+        Self { error, session: None }
+    }
+}
+
 impl<'a> Chain<'a> {
     pub(super) fn build(
         self,
@@ -55,8 +67,11 @@ impl<'a> Chain<'a> {
         loop {
             let ready = match self.node(index, below.as_ref(), &mut open.session).await {
                 Ok(ready) => ready,
-                Err(error) => {
+                Err(NodeFailed { error, session }) => {
                     self.fail(index, error);
+                    if let Some(session) = session {
+                        self.bake.open_shell(session).await;
+                    }
                     break;
                 }
             };
@@ -90,14 +105,14 @@ impl<'a> Chain<'a> {
         index: NodeIndex,
         below: Option<&(CacheKey, Artifact)>,
         session: &mut Option<Box<dyn Session>>,
-    ) -> Result<Ready, Error> {
+    ) -> Result<Ready, NodeFailed> {
         let Bake { keyed, builder, store, lock, events, options, .. } = *self.bake;
         if *options.interrupted.borrow() {
-            return Err(Error::interrupted());
+            return Err(Error::interrupted().into());
         }
         let node = keyed.graph().node(index);
         let Some(definition) = keyed.definition(index) else {
-            return Err(Error::environment(format!("`{}` was not read", node.name)));
+            return Err(Error::environment(format!("`{}` was not read", node.name)).into());
         };
         let parent = match below {
             None => Parent::None,
@@ -134,7 +149,10 @@ impl<'a> Chain<'a> {
                 };
                 let mut ended = match self.bake.run_steps(index, definition, opened, &log).await {
                     Ok(session) => session,
-                    Err(failed) => return Err(self.bake.after_failure(failed).await),
+                    Err(failed) => {
+                        let (error, session) = self.bake.after_failure(failed).await;
+                        return Err(NodeFailed { error, session });
+                    }
                 };
                 let fields = self.locked_fields(definition)?;
                 let key = key_of(&fields);
@@ -240,10 +258,8 @@ impl<'a> Chain<'a> {
     }
 
     async fn close(self, session: Option<Box<dyn Session>>) {
-        if let Some(session) = session
-            && let Err(error) = session.close().await
-        {
-            (self.bake.events)(Event::Warning { message: error.chain() });
+        if let Some(session) = session {
+            self.bake.close(session).await;
         }
     }
 }

@@ -97,27 +97,45 @@ impl Bake<'_> {
         worded
     }
 
-    /// Does with the session of a failed step what the user asked for.
-    pub(super) async fn after_failure(&self, failed: StepFailed) -> Error {
-        let StepFailed { error, mut session } = failed;
-        if error.kind() == ErrorKind::Interrupted {
-            let _ = session.close().await;
-            return error;
-        }
-        let note = match self.options.on_error {
-            OnError::Cleanup => session.close().await.err(),
-            OnError::Shell => {
-                let shell = session.shell().await.err();
-                shell.or(session.close().await.err())
-            }
-            OnError::Keep => match session.keep().await {
-                Ok(how) => return error.help(format!("the session is kept; enter it with: {how}")),
-                Err(note) => Some(note),
+    /// Does with the session of a failed step what the user asked for. A session that is to be opened
+    /// comes back: the failure is reported first.
+    pub(super) async fn after_failure(
+        &self,
+        failed: StepFailed,
+    ) -> (Error, Option<Box<dyn Session>>) {
+        let StepFailed { error, session } = failed;
+        let interrupted = error.kind() == ErrorKind::Interrupted;
+        match self.options.on_error {
+            OnError::Shell if !interrupted => (error, Some(session)),
+            OnError::Keep if !interrupted => match session.keep().await {
+                Ok(how) => (error.help(format!("the session is kept; enter it with: {how}")), None),
+                Err(note) => {
+                    self.warn(&note);
+                    (error, None)
+                }
             },
-        };
-        if let Some(note) = note {
-            (self.events)(Event::Warning { message: note.chain() });
+            _ => {
+                self.close(session).await;
+                (error, None)
+            }
         }
-        error
+    }
+
+    /// Opens a shell for the user, then removes the session.
+    pub(super) async fn open_shell(&self, mut session: Box<dyn Session>) {
+        if let Err(note) = session.shell().await {
+            self.warn(&note);
+        }
+        self.close(session).await;
+    }
+
+    pub(super) async fn close(&self, session: Box<dyn Session>) {
+        if let Err(note) = session.close().await {
+            self.warn(&note);
+        }
+    }
+
+    fn warn(&self, note: &Error) {
+        (self.events)(Event::Warning { message: note.chain() });
     }
 }
