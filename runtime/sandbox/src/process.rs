@@ -10,7 +10,6 @@ use rustix::process::{Pid, Signal, getpgid, kill_process_group};
 use serde_json::{Value, json};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
@@ -69,11 +68,17 @@ impl Process {
         Ok(captured)
     }
 
-    /// Runs it with this process's own terminal and waits for its end, whatever it is.
+    /// Runs it with the user's terminal and waits for its end, whatever it is. Standard input may be
+    /// something else: the host reads a Document there.
     pub(crate) async fn interact(&self, container: &Container) -> Result<(), Error> {
-        let terminal = rustix::termios::isatty(rustix::stdio::stdin());
-        let (mut command, _) = self.command(container, terminal)?;
-        command.stdin(Stdio::inherit());
+        let tty = std::fs::File::options().read(true).write(true).open("/dev/tty").map_err(|error| {
+            Error::environment("there is no terminal to open a shell on")
+                .help("use `--on-error keep` where nobody is watching")
+                .caused_by(error)
+        })?;
+        let again = || tty.try_clone().failing("cannot open the terminal");
+        let (mut command, _) = self.command(container, true)?;
+        command.stdin(again()?).stdout(again()?).stderr(again()?);
         let status =
             command.kill_on_drop(true).status().await.failing("cannot run the OCI runtime");
         container.kill_strays();
