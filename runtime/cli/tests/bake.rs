@@ -161,3 +161,27 @@ fn a_test_that_fails_fails_the_command_and_says_why() {
     assert!(test("bad")["failure"].is_string());
     assert!(test("bad")["output"].to_string().contains("not here"), "{:#}", test("bad"));
 }
+
+#[test]
+fn an_exported_image_is_a_base_again() {
+    let project = Project::new();
+    let low = project
+        .debian("low")
+        .layer(Layer::new("mark").step(step::run("echo low > /low; rm /etc/issue; chmod 1777 /srv")))
+        .layer(Layer::new("own").step(step::file("/owned").content("x").owner("daemon").mode(0o640)));
+    project.run(low, &["export", "low", "--tag", "v1", "--output", "vendor"]).done();
+    let high = || {
+        Image::new("high", project.folder.path().to_str().unwrap())
+            .base(oci_layout("vendor").tag("v1"))
+            .layer(Layer::new("look").step(step::run(
+                "grep -q low /low; test ! -e /etc/issue; test \"$(stat -c %a /srv)\" = 1777\n\
+                 test \"$(stat -c '%U %a' /owned)\" = 'daemon 640'",
+            )))
+            .test(Test::new("boots").run("systemctl is-system-running --wait || systemctl --failed"))
+    };
+    assert_eq!(project.bake(high()).done().counts(), (2, 0, 0));
+    assert_eq!(project.bake(high()).done().counts(), (0, 2, 0));
+    let wrong = Image::new("wrong", project.folder.path().to_str().unwrap())
+        .base(oci_layout("vendor").tag("v2"));
+    project.bake(wrong).failed_with("`v2`");
+}
