@@ -27,8 +27,11 @@ const HOST: Program = Program {
 };
 
 /// What `xtask` adds to the host's commands.
-const OWN_COMMANDS: &str =
-    "\nCommands for this checkout:\n  ci       Run everything that CI runs\n";
+const OWN_COMMANDS: &str = "
+Commands for this checkout:
+  ci       Run everything that CI runs
+  bench    Measure, beside BuildKit and buildah
+";
 
 /// Runs the host as this user. Returns only when it cannot be started.
 pub(crate) fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitCode> {

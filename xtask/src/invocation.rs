@@ -11,6 +11,8 @@ pub(crate) struct Invocation {
 /// What an invocation asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Kind<'a> {
+    /// Measure, beside others. It has its own options.
+    Bench,
     /// What CI runs.
     Ci,
     /// The host's help or version: no Document is needed.
@@ -35,6 +37,7 @@ impl Invocation {
         let asks = |names: &[&str]| self.options().any(|option| names.contains(&option));
         match self.command() {
             None => Kind::Help,
+            Some(command) if command == "bench" => Kind::Bench,
             Some(_) if asks(&["--help", "-h", "--version", "-V"]) => Kind::Help,
             Some(command) if command == "ci" => Kind::Ci,
             Some(command) => Kind::Host { command: command.to_str() },

@@ -1,8 +1,9 @@
 //! `cargo xtask`: sees to it that recipes and host are fresh, and hands the one's Document to the other.
 //!
 //! It knows nothing of images: arguments are the host's, and are passed on as they are. Its own are what
-//! concerns this checkout: `ci`.
+//! concerns this checkout: `ci`, `bench`.
 
+mod bench;
 mod ci;
 mod fresh;
 mod host;
@@ -31,6 +32,7 @@ fn execute() -> anyhow::Result<ExitCode> {
     let workspace = Workspace::find()?;
     let invocation = Invocation::new(std::env::args_os().skip(1).collect());
     match invocation.kind() {
+        Kind::Bench => bench::execute(&workspace, invocation.arguments(), invocation.yes()),
         Kind::Ci => ci::execute(&workspace, invocation.yes()),
         Kind::Help => host::help(&workspace, invocation.arguments()),
         Kind::Host { command } => {
