@@ -179,3 +179,30 @@ fn what_root_alone_may_read_stays_so_in_the_store() {
     let mode = std::fs::metadata(project.store.join("sandbox")).unwrap().mode();
     assert_eq!(mode & 0o077, 0, "{mode:o}");
 }
+
+/// A runtime that joins a container's namespaces from under a chroot lands in the machine's own root.
+#[test]
+fn in_a_chroot_steps_run_in_the_image_and_not_on_the_machine() {
+    let project = project();
+    let mark = format!("/kiln-test-mark-{}", std::process::id());
+    let layer = Layer::new("mark").step(step::run(format!("echo here > {mark}; cat {mark}")));
+    let document = serde_json::to_vec(&Document::new().image(project.debian("rooted").layer(layer)));
+    project.write("document.json", document.unwrap());
+    let root = project.path("chroot");
+    std::fs::create_dir(&root).unwrap();
+    let script = "mount --rbind / \"$1\" && exec chroot \"$1\" /bin/sh -c \
+                  'cd \"$1\" && exec \"$2\" bake --store store <document.json' sh \"$2\" \"$3\"";
+    let out = std::process::Command::new("unshare")
+        .args(["--mount", "--propagation", "private", "sh", "-c", script, "sh"])
+        .arg(&root)
+        .arg(project.folder.path())
+        .arg(env!("CARGO_BIN_EXE_kiln-host"))
+        .output()
+        .unwrap();
+    let escaped = Path::new(&mark).exists();
+    let _ = std::fs::remove_file(&mark);
+    assert!(!escaped, "a step ran in the machine's own root");
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    assert!(find(&project.store.join("sandbox/layers"), &mark[1..]).is_some());
+    assert_nothing_left(&project.store);
+}

@@ -2,8 +2,11 @@ use crate::cgroup::Cgroup;
 use crate::fault::Fault;
 use crate::run::Run;
 use kiln_engine::Error;
+use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
 use serde_json::Value;
-use std::path::PathBuf;
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A container of an OCI runtime, killed and removed when this value is dropped.
@@ -21,6 +24,8 @@ pub(crate) struct Container {
 pub(crate) struct Plan<'a> {
     /// What it is for; part of its name.
     pub(crate) purpose: &'a str,
+    /// Its root, where it is mounted.
+    pub(crate) root: &'a Path,
     /// Whether an init will run in it, which makes cgroups of its own.
     pub(crate) boots: bool,
 }
@@ -40,6 +45,11 @@ impl Container {
         let boots = plan.boots;
         let mut container = Self { run: Arc::clone(run), id, bundle, cgroup, boots, init: 0 };
         container.init = container.launch().await?;
+        let entered = root_of(container.init).failing("cannot look into a container")?;
+        if entered != place(plan.root).doing("look at", plan.root)? {
+            return Err(Error::environment("commands would run outside of the image's root")
+                .help("bake where `/` is the root of a mount namespace: not in a chroot"));
+        }
         Ok(container)
     }
 
@@ -114,7 +124,7 @@ impl Container {
         &self.id
     }
 
-    pub(crate) fn bundle(&self) -> &std::path::Path {
+    pub(crate) fn bundle(&self) -> &Path {
         &self.bundle
     }
 
@@ -145,6 +155,27 @@ impl Container {
     pub(crate) fn kill_strays(&self) -> bool {
         self.cgroup.kill_all_but(Some(self.init))
     }
+}
+
+/// Device and inode of the root that a command finds which joins the mount namespace of a process. It is
+/// asked in the way in which the runtime does it, before any command is run: a command in the wrong root
+/// would change this machine.
+fn root_of(process: u32) -> std::io::Result<(u64, u64)> {
+    let namespace = std::fs::File::open(format!("/proc/{process}/ns/mnt"))?;
+    let look = move || {
+        // SAFETY: the flag does not unshare the table of file descriptors, the only hazard of this call.
+        #[expect(unsafe_code, reason = "`unshare` is unsafe for file descriptor tables only")]
+        unsafe { unshare_unsafe(UnshareFlags::FS) }?;
+        move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Mount))?;
+        place(Path::new("/"))
+    };
+    // A thread of its own: it cannot come back.
+    let looked = std::thread::Builder::new().spawn(look)?.join();
+    looked.unwrap_or_else(|_| Err(std::io::Error::other("the thread that looked panicked")))
+}
+
+fn place(path: &Path) -> std::io::Result<(u64, u64)> {
+    std::fs::metadata(path).map(|meta| (meta.dev(), meta.ino()))
 }
 
 impl Drop for Container {

@@ -1,3 +1,5 @@
+mod root;
+
 use crate::cgroup::{HIDDEN_UNIFIED, ROOT};
 use crate::fault::Fault;
 use kiln_engine::Error;
@@ -14,7 +16,7 @@ use std::path::{Path, PathBuf};
 ///
 /// Call it first in `main`: threads that are already there stay in the namespace of the host. On a host
 /// that mounts cgroup v1 and v2 together the new namespace shows the v1 controllers only, because `crun`
-/// refuses such hosts. Nothing changes for the host.
+/// refuses such hosts. In a chroot the new namespace's root becomes the chroot. Nothing changes for the host.
 ///
 /// # Errors
 /// When this process may not: it needs root.
@@ -27,6 +29,7 @@ pub fn isolate() -> Result<(), Error> {
     unsafe { unshare_unsafe(UnshareFlags::NEWNS) }.failing("cannot make a mount namespace")?;
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
         .failing("cannot make the mounts of this process private")?;
+    root::make_it_the_namespaces().failing("cannot leave the chroot that this runs in")?;
     if is_hybrid() {
         show_version_one().failing("cannot hide the cgroup v2 tree of this host")?;
     }

@@ -71,11 +71,12 @@ impl Process {
     /// Runs it with the user's terminal and waits for its end, whatever it is. Standard input may be
     /// something else: the host reads a Document there.
     pub(crate) async fn interact(&self, container: &Container) -> Result<(), Error> {
-        let tty = std::fs::File::options().read(true).write(true).open("/dev/tty").map_err(|error| {
-            Error::environment("there is no terminal to open a shell on")
-                .help("use `--on-error keep` where nobody is watching")
-                .caused_by(error)
-        })?;
+        let tty =
+            std::fs::File::options().read(true).write(true).open("/dev/tty").map_err(|error| {
+                Error::environment("there is no terminal to open a shell on")
+                    .help("use `--on-error keep` where nobody is watching")
+                    .caused_by(error)
+            })?;
         let again = || tty.try_clone().failing("cannot open the terminal");
         let (mut command, _) = self.command(container, true)?;
         command.stdin(again()?).stdout(again()?).stderr(again()?);

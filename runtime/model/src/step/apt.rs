@@ -90,6 +90,7 @@ const INSTALL: &str = r#"export DEBIAN_FRONTEND=noninteractive
 printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
 chmod 755 /usr/sbin/policy-rc.d
 trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+[ -d "$KILN_FILES" ]
 set -- "$KILN_FILES"/*.deb
 if [ -e "$1" ]; then
   apt-mark showmanual >/tmp/kiln-manual

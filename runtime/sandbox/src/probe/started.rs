@@ -83,8 +83,9 @@ impl Started {
 
     async fn create(&self, run: &Arc<Run>, argv: &[String]) -> Result<Container, Error> {
         let env: Vec<String> = self.env.iter().map(|(k, v)| format!("{k}={v}")).collect();
-        Container::create(run, Plan { purpose: "test", boots: true }, |cgroup| {
-            config::for_boot(&self.machine.mounted(), cgroup, argv, &env)
+        let root = self.machine.mounted();
+        Container::create(run, Plan { purpose: "test", root: &root, boots: true }, |cgroup| {
+            config::for_boot(&root, cgroup, argv, &env)
         })
         .await
     }

@@ -158,7 +158,7 @@ impl Machine {
             Network::Host => "net",
         };
         let root = self.stack.root().to_owned();
-        Container::create(&self.run, Plan { purpose, boots: false }, |cgroup| {
+        Container::create(&self.run, Plan { purpose, root: &root, boots: false }, |cgroup| {
             config::for_steps(&root, cgroup, &binds, network == Network::Host)
         })
         .await
