@@ -1,3 +1,5 @@
+//! Members of an archive, one after the other.
+
 mod holes;
 
 use super::limits::Limits;
