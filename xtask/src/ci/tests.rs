@@ -6,8 +6,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// The package whose tests make containers.
-const AS_ROOT: &str = "kiln-sandbox";
+/// The packages whose tests make containers.
+const AS_ROOT: [&str; 2] = ["kiln-cli", "kiln-sandbox"];
 
 /// Runs every test, doctests included. Tests that need root get it; cargo does not.
 pub(super) fn run(workspace: &Workspace, store: &Path, tally: &mut Tally) -> Result<()> {
@@ -20,8 +20,10 @@ pub(super) fn run(workspace: &Workspace, store: &Path, tally: &mut Tally) -> Res
     if root::is_root() {
         return counted(test(&["--workspace"]), tally);
     }
-    let unprivileged = counted(test(&["--workspace", "--exclude", AS_ROOT]), tally);
-    let mut privileged = test(&["--package", AS_ROOT]);
+    let [one, two] = AS_ROOT;
+    let unprivileged =
+        counted(test(&["--workspace", "--exclude", one, "--exclude", two]), tally);
+    let mut privileged = test(&["--package", one, "--package", two]);
     privileged.args(["--config", RUNNER]);
     unprivileged.and(counted(privileged, tally))
 }
