@@ -21,8 +21,7 @@ pub(super) fn run(workspace: &Workspace, store: &Path, tally: &mut Tally) -> Res
         return counted(test(&["--workspace"]), tally);
     }
     let [one, two] = AS_ROOT;
-    let unprivileged =
-        counted(test(&["--workspace", "--exclude", one, "--exclude", two]), tally);
+    let unprivileged = counted(test(&["--workspace", "--exclude", one, "--exclude", two]), tally);
     let mut privileged = test(&["--package", one, "--package", two]);
     privileged.args(["--config", RUNNER]);
     unprivileged.and(counted(privileged, tally))
