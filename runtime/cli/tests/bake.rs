@@ -167,8 +167,12 @@ fn an_exported_image_is_a_base_again() {
     let project = Project::new();
     let low = project
         .debian("low")
-        .layer(Layer::new("mark").step(step::run("echo low > /low; rm /etc/issue; chmod 1777 /srv")))
-        .layer(Layer::new("own").step(step::file("/owned").content("x").owner("daemon").mode(0o640)));
+        .layer(
+            Layer::new("mark").step(step::run("echo low > /low; rm /etc/issue; chmod 1777 /srv")),
+        )
+        .layer(
+            Layer::new("own").step(step::file("/owned").content("x").owner("daemon").mode(0o640)),
+        );
     project.run(low, &["export", "low", "--tag", "v1", "--output", "vendor"]).done();
     let high = || {
         Image::new("high", project.folder.path().to_str().unwrap())
@@ -177,7 +181,9 @@ fn an_exported_image_is_a_base_again() {
                 "grep -q low /low; test ! -e /etc/issue; test \"$(stat -c %a /srv)\" = 1777\n\
                  test \"$(stat -c '%U %a' /owned)\" = 'daemon 640'",
             )))
-            .test(Test::new("boots").run("systemctl is-system-running --wait || systemctl --failed"))
+            .test(
+                Test::new("boots").run("systemctl is-system-running --wait || systemctl --failed"),
+            )
     };
     assert_eq!(project.bake(high()).done().counts(), (2, 0, 0));
     assert_eq!(project.bake(high()).done().counts(), (0, 2, 0));

@@ -139,7 +139,8 @@ impl Document {
     #[must_use]
     pub fn print(self) -> ExitCode {
         let mut out = std::io::stdout().lock();
-        let written = serde_json::to_writer(&mut out, &self).is_ok() && out.write_all(b"\n").is_ok();
+        let written =
+            serde_json::to_writer(&mut out, &self).is_ok() && out.write_all(b"\n").is_ok();
         if written { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 
@@ -243,9 +244,9 @@ mod tests {
 
     #[test]
     fn a_command_sees_the_environment_set_before_it() {
-        let web = Image::new("web", "/r").base(base()).layer(
-            Layer::new("l").step(step::run("x").env([("A", "2")])).step(step::run("y")),
-        );
+        let web = Image::new("web", "/r")
+            .base(base())
+            .layer(Layer::new("l").step(step::run("x").env([("A", "2")])).step(step::run("y")));
         let document = Document::new().image(web);
         let ops: Vec<_> = document.images()[1].layers[0].steps.iter().map(|s| &s.ops[0]).collect();
         let seen: Vec<_> = ops

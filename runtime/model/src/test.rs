@@ -108,7 +108,11 @@ impl Test {
     pub(crate) fn check(&self, problems: &mut Problems) {
         let one = Some("a test has exactly one of `run`, `http` and `tcp`".to_owned());
         if self.ambiguous {
-            problems.push(&self.origin, format!("test `{}` has two probes", self.name), one.clone());
+            problems.push(
+                &self.origin,
+                format!("test `{}` has two probes", self.name),
+                one.clone(),
+            );
         }
         if let Some(option) = self.stray {
             let message = format!("`{option}` without `http` in test `{}`", self.name);
@@ -116,7 +120,9 @@ impl Test {
         }
         problems.check(&self.origin, rules::duration(&self.within));
         match &self.probe {
-            None => problems.push(&self.origin, format!("test `{}` checks nothing", self.name), one),
+            None => {
+                problems.push(&self.origin, format!("test `{}` checks nothing", self.name), one)
+            }
             Some(Probe::Http { url, .. }) => {
                 problems.check(&self.origin, rules::url(url));
             }

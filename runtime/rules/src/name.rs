@@ -20,8 +20,9 @@ pub fn package(text: &str) -> Result<(), Fault> {
     if well_formed {
         return Ok(());
     }
-    Err(Fault::new(format!("malformed package name `{text}`"))
-        .help("a Debian package name has lowercase letters, digits, `+`, `-` and `.` (Policy 5.6.1)"))
+    Err(Fault::new(format!("malformed package name `{text}`")).help(
+        "a Debian package name has lowercase letters, digits, `+`, `-` and `.` (Policy 5.6.1)",
+    ))
 }
 
 /// A user or group name, as `useradd(8)` takes it.
@@ -31,7 +32,9 @@ pub fn package(text: &str) -> Result<(), Fault> {
 pub fn account(text: &str) -> Result<(), Fault> {
     let well_formed = text.len() <= 32
         && text.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-'));
+        && text
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-'));
     if well_formed {
         return Ok(());
     }
@@ -61,14 +64,24 @@ pub fn service(text: &str) -> Result<(), Fault> {
 /// When the suffix is no unit type, or a character is not allowed.
 pub fn systemd_unit(text: &str) -> Result<(), Fault> {
     const TYPES: [&str; 11] = [
-        "service", "socket", "device", "mount", "automount", "swap", "target", "path", "timer", "slice",
+        "service",
+        "socket",
+        "device",
+        "mount",
+        "automount",
+        "swap",
+        "target",
+        "path",
+        "timer",
+        "slice",
         "scope",
     ];
     let Some((name, kind)) = text.rsplit_once('.') else {
         return Err(Fault::new(format!("unit name `{text}` has no type"))
             .help(format!("write `{text}.service`, or another unit type")));
     };
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | '-' | '_' | '.' | '\\' | '@');
+    let allowed =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | '-' | '_' | '.' | '\\' | '@');
     if !TYPES.contains(&kind) {
         return Err(Fault::new(format!("unit name `{text}` ends in the unknown type `.{kind}`"))
             .help(format!("known types: {}", TYPES.join(", "))));
@@ -105,8 +118,9 @@ pub fn node(text: &str) -> Result<(), Fault> {
     if well_formed {
         return Ok(());
     }
-    Err(Fault::new(format!("malformed name `{text}`"))
-        .help("start with a letter or digit, go on with letters, digits, `_`, `.`, `-`; at most 100"))
+    Err(Fault::new(format!("malformed name `{text}`")).help(
+        "start with a letter or digit, go on with letters, digits, `_`, `.`, `-`; at most 100",
+    ))
 }
 
 #[cfg(test)]

@@ -110,7 +110,9 @@ mod tests {
         assert_eq!(duration("30s"), Ok(Duration::from_secs(30)));
         assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
         assert_eq!(bytes("512MiB"), Ok(512 << 20));
-        for bad in ["", "s", "30", "0s", "-1s", "1.5h", "99999999999999999999h", "18446744073709551615h"] {
+        for bad in
+            ["", "s", "30", "0s", "-1s", "1.5h", "99999999999999999999h", "18446744073709551615h"]
+        {
             assert!(duration(bad).is_err(), "{bad}");
         }
         for bad in ["", "512", "512mb", "0GiB", "18446744073709551615GiB"] {

@@ -53,11 +53,13 @@ impl Step for Apt {
         for package in &self.packages {
             into.check(rules::package(package));
         }
-        let recommends = if self.recommends { "--install-recommends" } else { "--no-install-recommends" };
+        let recommends =
+            if self.recommends { "--install-recommends" } else { "--no-install-recommends" };
         let suffix = if self.recommends { " with recommends" } else { "" };
         let words: Vec<String> = self.packages.iter().map(|name| quote(name)).collect();
         let words = words.join(" ");
-        let fill = |text: &str| text.replace("@RECOMMENDS@", recommends).replace("@PACKAGES@", &words);
+        let fill =
+            |text: &str| text.replace("@RECOMMENDS@", recommends).replace("@PACKAGES@", &words);
         let mut exec = options::shell(fill(INSTALL));
         exec.resolve = Some(Resolve {
             request: format!("apt {}{suffix}", self.packages.join(" ")),

@@ -55,11 +55,14 @@ impl Step for Service {
 
     fn lower(self, into: &mut Lowering) {
         into.check(rules::service(&self.name));
-        let unit = if self.name.contains('.') { self.name } else { format!("{}.service", self.name) };
+        let unit =
+            if self.name.contains('.') { self.name } else { format!("{}.service", self.name) };
         let unit = quote(&unit);
         into.exec(options::shell(match (self.mask, self.enable) {
             (true, _) => format!("systemctl --quiet mask {unit}\n"),
-            (false, true) => format!("systemctl --quiet unmask {unit}\nsystemctl --quiet enable {unit}\n"),
+            (false, true) => {
+                format!("systemctl --quiet unmask {unit}\nsystemctl --quiet enable {unit}\n")
+            }
             (false, false) => format!("systemctl --quiet disable {unit}\n"),
         }));
     }

@@ -83,7 +83,10 @@ impl Step for Unit {
             }
             _ => {
                 into.problem(
-                    format!("`unit` needs exactly one of `content` and `template` for `{}`", self.name),
+                    format!(
+                        "`unit` needs exactly one of `content` and `template` for `{}`",
+                        self.name
+                    ),
                     Some("`vars` goes with `template`".into()),
                 );
                 return;

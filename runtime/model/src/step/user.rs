@@ -131,7 +131,8 @@ impl User {
         let shell = if self.system { "/usr/sbin/nologin" } else { "/bin/bash" };
         value("--shell", self.shell.as_deref().unwrap_or(shell));
         let both = both.join(" ");
-        let home = if self.system && self.home.is_none() { "--no-create-home" } else { "--create-home" };
+        let home =
+            if self.system && self.home.is_none() { "--no-create-home" } else { "--create-home" };
         let system = if self.system { " --system" } else { "" };
         let own_group = if self.group.is_some() { " --no-user-group" } else { " --user-group" };
         let mut script = format!(
