@@ -12,7 +12,10 @@ use std::path::Path;
 use std::process::{Command, ExitCode, ExitStatus};
 
 /// The commands of the host that make containers and mounts.
-pub(crate) const NEEDS_ROOT: [&str; 4] = ["bake", "test", "update", "export"];
+pub(crate) const BUILDS: [&str; 4] = ["bake", "test", "update", "export"];
+
+/// Those that look into the store, which root alone may read: images hold secrets of their owners.
+pub(crate) const READS_STORE: [&str; 2] = ["plan", "explain"];
 
 const RECIPES: Program = Program {
     name: "recipes",

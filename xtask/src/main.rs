@@ -36,8 +36,11 @@ fn execute() -> anyhow::Result<ExitCode> {
         Kind::Ci => ci::execute(&workspace, invocation.yes()),
         Kind::Help => host::help(&workspace, invocation.arguments()),
         Kind::Host { command } => {
-            if command.is_some_and(|command| host::NEEDS_ROOT.contains(&command)) {
+            let is_one_of = |list: &[&str]| command.is_some_and(|command| list.contains(&command));
+            if is_one_of(&host::BUILDS) {
                 setup::ensure(setup::HOST.iter(), invocation.yes())?;
+            }
+            if is_one_of(&host::BUILDS) || is_one_of(&host::READS_STORE) {
                 host::run_as_root(&workspace, invocation.arguments())
             } else {
                 host::run(&workspace, invocation.arguments())

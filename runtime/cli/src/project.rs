@@ -7,7 +7,7 @@ use kiln_engine::lock::LockFile;
 use kiln_engine::plan::{KeyedGraph, Plan};
 use kiln_engine::store::Store;
 use kiln_engine::{CacheKey, Error};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The recipes of one checkout with everything that a command reads: graph, lock file, store.
 pub(crate) struct Project {
@@ -26,6 +26,19 @@ impl Project {
     /// # Errors
     /// Every mistake in the recipes, the names and the inputs.
     pub(crate) fn read(global: &Global, images: &[String]) -> Result<Self, Vec<Error>> {
+        Self::read_with(global, &global.store, images)
+    }
+
+    /// Likewise, for a command that looks at the recipes alone. Any user may: what inputs were hashed is
+    /// remembered in the user's own cache, and the store is not touched.
+    pub(crate) fn read_recipes(global: &Global, images: &[String]) -> Result<Self, Vec<Error>> {
+        let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let home = || named("HOME").map(|home| PathBuf::from(home).join(".cache"));
+        let cache = named("XDG_CACHE_HOME").map(PathBuf::from).or_else(home);
+        Self::read_with(global, &cache.unwrap_or_else(std::env::temp_dir).join("kiln"), images)
+    }
+
+    fn read_with(global: &Global, store: &Path, images: &[String]) -> Result<Self, Vec<Error>> {
         let one = |error: Error| vec![error];
         let document: Document =
             serde_json::from_reader(std::io::stdin().lock()).map_err(|error| {
@@ -37,7 +50,7 @@ impl Project {
         let selected = graph.select(images)?;
         let wanted = graph.needed_for(&selected);
         let images = indices(&graph, &selected);
-        let store = Store::open(&global.store).map_err(one)?;
+        let store = Store::open(store).map_err(one)?;
         let lock = LockFile::read(&global.lock_file).map_err(one)?;
         let path = graph
             .images()

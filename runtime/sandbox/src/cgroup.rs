@@ -11,6 +11,18 @@ pub(crate) const ROOT: &str = "/sys/fs/cgroup";
 /// Where [`crate::isolate()`] shows the v2 tree of a host that mounts both versions.
 pub(crate) const HIDDEN_UNIFIED: &str = "/sys/fs/cgroup/kiln.unified";
 
+/// Whether groups can be made at all: asked before work is begun that would end there.
+///
+/// # Errors
+/// When they cannot, as in a container that shows its groups read-only.
+pub(crate) fn check() -> Result<(), Error> {
+    rustix::fs::access(tracking(), rustix::fs::Access::WRITE_OK).map_err(|error| {
+        Error::environment(format!("cannot make control groups in `{}`", tracking().display()))
+            .help("steps are bounded by them: bake where `/sys/fs/cgroup` can be written")
+            .caused_by(error)
+    })
+}
+
 /// A group of processes, in every hierarchy of the host: `kiln/<run>` or `kiln/<run>/<container>`.
 #[derive(Debug, Clone)]
 pub(crate) struct Cgroup {

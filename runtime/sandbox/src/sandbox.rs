@@ -1,4 +1,5 @@
 use crate::base;
+use crate::cgroup;
 use crate::fault::Fault;
 use crate::files::Files;
 use crate::layers::Layers;
@@ -46,6 +47,7 @@ impl Sandbox {
         if !rustix::process::geteuid().is_root() {
             return Err(needs_root());
         }
+        cgroup::check()?;
         let runtime = Runtime::find()?;
         let dir = std::path::absolute(store).doing("use store", store)?.join("sandbox");
         // Images hold what their owner alone may read.

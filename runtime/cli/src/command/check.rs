@@ -5,7 +5,7 @@ use crate::report::Report;
 
 /// The Document was made, so the recipes compile; reading the project finds what only values show.
 pub(crate) fn execute(global: &Global, report: &Report) -> Ended {
-    let project = Project::read(global, &[])?;
+    let project = Project::read_recipes(global, &[])?;
     let images = project.images().count();
     report
         .text(&format!("{images} images, {} layers and bases: no mistakes", project.wanted.len()));

@@ -9,7 +9,7 @@ pub(crate) fn execute(
     args: &Images,
     report: &Report,
 ) -> Ended {
-    let project = Project::read(global, &args.images)?;
+    let project = Project::read_recipes(global, &args.images)?;
     report.text(match language {
         GraphFormat::Dot => "digraph kiln {\n  rankdir=LR;\n  node [shape=box];",
         GraphFormat::Mermaid => "graph LR",

@@ -30,7 +30,7 @@ impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NeverBuilt => write!(f, "never built here"),
-            Self::NotLocked(id) => write!(f, "kiln.lock has no entry for `{}` yet", id.request),
+            Self::NotLocked(id) => write!(f, "first `{}`: resolved into kiln.lock", id.request),
             Self::Changed(what) => f.write_str(what),
             Self::Below(node) => write!(f, "`{node}` is built"),
             Self::BelowChanged => write!(f, "what it stands on has other content"),
