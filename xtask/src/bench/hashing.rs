@@ -7,7 +7,7 @@ use super::place::Place;
 use super::table::{Row, Target};
 use super::{machine, number};
 use crate::say;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -40,7 +40,7 @@ pub(super) fn run(
         let tree = place.dir("tree")?;
         make.write(&tree)?;
         let hash = checkout.program("release/examples/hash_inputs");
-        rows.extend(compare(options, &name, &tree, &hash, b3sum)?);
+        rows.extend(compare(options, &name, &make, &make.input(&tree), &hash, b3sum)?);
         std::fs::remove_dir_all(&tree).context("cannot remove a tree")?;
     }
     Ok(rows)
@@ -49,7 +49,8 @@ pub(super) fn run(
 fn compare(
     options: &Options,
     name: &str,
-    tree: &Path,
+    make: &Tree,
+    input: &Path,
     hash: &Path,
     b3sum: &Path,
 ) -> Result<Vec<Row>> {
@@ -60,12 +61,13 @@ fn compare(
     let mut other = Row::new(&hashing, "b3sum", load);
     // The first round warms the page cache.
     for round in 0..=options.runs {
-        let finished = measure::run(Command::new(hash).arg(tree).arg("1"))?;
+        let finished = measure::run(Command::new(hash).arg(input).arg("1"))?;
         let sums = measure::run(
             Command::new("sh")
                 .args(["-c", "find \"$1\" -type f -print0 | xargs -0 \"$2\"", "sh"])
-                .args([tree, b3sum]),
+                .args([input, b3sum]),
         )?;
+        make.check(&finished.stdout, &sums.stdout)?;
         if round > 0 {
             let sample = |name| -> Result<Sample> {
                 let time = Duration::from_secs_f64(number(&finished.stdout, name)? / 1e3);
@@ -90,6 +92,28 @@ enum Tree {
 }
 
 impl Tree {
+    /// What is hashed.
+    fn input(&self, dir: &Path) -> PathBuf {
+        match self {
+            Self::Many(_) => dir.to_owned(),
+            Self::Large(_) => dir.join("large"),
+        }
+    }
+
+    /// Fails unless both have read all of it, and agree on the digest where both have one.
+    fn check(&self, kiln: &str, b3sum: &str) -> Result<()> {
+        let (files, bytes) = match self {
+            Self::Many(files) => (*files, (*files * FILE_SIZE) as f64),
+            Self::Large(gib) => (1, (gib << 30) as f64),
+        };
+        ensure!(number(kiln, "bytes")? == bytes, "kiln did not hash {bytes} bytes: {kiln}");
+        ensure!(b3sum.lines().count() == files, "b3sum did not hash {files} files");
+        if let (Self::Large(_), Some((digest, _))) = (self, b3sum.split_once(' ')) {
+            ensure!(kiln.contains(digest), "b3sum says {digest}, but kiln: {kiln}");
+        }
+        Ok(())
+    }
+
     fn write(&self, dir: &Path) -> Result<()> {
         let mut noise = Noise(1);
         match self {

@@ -25,7 +25,9 @@ use options::Options;
 use place::Place;
 use std::ffi::OsString;
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
+use table::Row;
 
 /// Measures, and prints one table. The exit code says whether every target was met.
 pub(crate) fn execute(
@@ -48,33 +50,47 @@ pub(crate) fn execute(
     let machine = machine::describe()?;
 
     let mut rows = Vec::new();
-    if options.wants("seven") {
-        rows.extend(seven::run(&options, &place, &checkout)?);
-    }
-    if options.wants("planning") {
-        rows.extend(planning::run(&options, &checkout)?);
-    }
-    if let Some(b3sum) = b3sum {
-        rows.extend(hashing::run(&options, &place, &checkout, &b3sum)?);
-    }
-    if options.wants("edit") {
-        rows.extend(edit::run(&options, workspace.root(), &checkout)?);
-    }
-    if options.fresh_clone {
-        rows.extend(clone::run(workspace, &place)?);
-    }
+    let outcome = all(workspace, &options, &place, &checkout, b3sum.as_deref(), &mut rows);
+    // Also what was measured before a failure.
     let text = format!("{machine}\n\n{}", table::markdown(&rows));
     std::io::stdout().lock().write_all(text.as_bytes()).context("cannot print the table")?;
     if let Some(path) = &options.json {
         std::fs::write(path, table::json(&machine, &rows))
             .with_context(|| format!("cannot write `{}`", path.display()))?;
     }
+    outcome?;
     let missed = rows.iter().flat_map(|row| &row.targets).filter(|target| !target.met).count();
     if missed > 0 {
         say::line(&format!("{missed} targets are missed"));
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn all(
+    workspace: &Workspace,
+    options: &Options,
+    place: &Place,
+    checkout: &Checkout,
+    b3sum: Option<&Path>,
+    rows: &mut Vec<Row>,
+) -> Result<()> {
+    if options.wants("seven") {
+        rows.extend(seven::run(options, place, checkout)?);
+    }
+    if options.wants("planning") {
+        rows.extend(planning::run(options, checkout)?);
+    }
+    if let Some(b3sum) = b3sum {
+        rows.extend(hashing::run(options, place, checkout, b3sum)?);
+    }
+    if options.wants("edit") {
+        rows.extend(edit::run(options, workspace.root(), checkout)?);
+    }
+    if options.fresh_clone {
+        rows.extend(clone::run(workspace, place)?);
+    }
+    Ok(())
 }
 
 /// A number, or the only one of a list, in a JSON object of one level.
