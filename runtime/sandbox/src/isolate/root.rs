@@ -13,7 +13,8 @@ pub(super) fn make_it_the_namespaces() -> std::io::Result<()> {
     let here = getcwd(Vec::new())?;
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let ours = open("/", flags, Mode::empty())?;
-    let namespace = open("/proc/thread-self/ns/mnt", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let namespace =
+        open("/proc/thread-self/ns/mnt", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     // Joining the namespace that this thread is in moves its root and working directory to its root.
     move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Mount))?;
     if identity(&ours)? != identity(&open("/", flags, Mode::empty())?)? {
