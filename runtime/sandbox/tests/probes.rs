@@ -44,6 +44,7 @@ fn a_booted_image_answers_its_probes() {
         let url = "http://localhost/healthz";
         let tests = vec![
             Test::new("healthy").http(url).body("fine"),
+            Test::new("by another name").http("http://www.example.test/healthz").body("fine"),
             Test::new("listens").tcp(80),
             Test::new("runs")
                 .run("systemctl is-active answer.socket; test \"$(cat /proc/1/comm)\" = systemd"),
@@ -55,19 +56,19 @@ fn a_booted_image_answers_its_probes() {
             Test::new("hangs").run("echo begun; sleep 1000").within("1s"),
         ];
         let ended = outcomes(&bench.sandbox, &artifact, plan(tests)).await;
-        for passed in &ended[..4] {
+        for passed in &ended[..5] {
             assert_eq!((&passed.failure, passed.output.len()), (&None, 0));
         }
         let failure = |n: usize| ended[n].failure.clone().unwrap();
         let printed = |n: usize| ended[n].output.join("\n");
-        assert_eq!(failure(4), "answered with status 404, expected 200 (tried for 1s)");
-        assert!(printed(4).starts_with("nothing here\n--- log of the image ---"), "{}", printed(4));
-        assert!(printed(4).contains("systemd"), "the journal is shown");
-        assert_eq!(failure(5), "the answer does not contain `excellent` (tried for 1s)");
-        assert!(failure(6).starts_with("port 81 does not accept a connection"));
-        assert_eq!(failure(7), "command exited with status 7 (tried for 1s)");
-        assert!(printed(7).starts_with("because"));
-        assert!(failure(8).starts_with("ran out of time"));
+        assert_eq!(failure(5), "answered with status 404, expected 200 (tried for 1s)");
+        assert!(printed(5).starts_with("nothing here\n--- log of the image ---"), "{}", printed(5));
+        assert!(printed(5).contains("systemd"), "the journal is shown");
+        assert_eq!(failure(6), "the answer does not contain `excellent` (tried for 1s)");
+        assert!(failure(7).starts_with("port 81 does not accept a connection"));
+        assert_eq!(failure(8), "command exited with status 7 (tried for 1s)");
+        assert!(printed(8).starts_with("because"));
+        assert!(failure(9).starts_with("ran out of time"));
         // A test leaves nothing in the image.
         let again =
             Bench::on(bench.sandbox.clone(), &artifact).await.sh("ls -A /var/log/journal").await;

@@ -126,7 +126,7 @@ mod tests {
         fn new() -> Self {
             // As whoever runs the tests has them: cargo's own among them.
             let names = std::env::vars_os().map(|(name, _)| name);
-            let variables = names.filter(|name| is_prefixed(name)).collect();
+            let variables = names.filter(is_prefixed).collect();
             let built = Self { dir: tempfile::tempdir().unwrap(), variables };
             for name in ["main.rs", "Cargo.toml", "recipes"] {
                 std::fs::write(built.path(name), name).unwrap();
