@@ -165,8 +165,12 @@ fn a_test_that_fails_fails_the_command_and_says_why() {
 #[test]
 fn an_exported_image_is_a_base_again() {
     let project = Project::new();
+    // The same content would be in the store of the last run.
+    let own = Layer::new("unique")
+        .step(step::file("/unique").content(project.folder.path().display().to_string()));
     let low = project
         .debian("low")
+        .layer(own)
         .layer(
             Layer::new("mark").step(step::run("echo low > /low; rm /etc/issue; chmod 1777 /srv")),
         )
