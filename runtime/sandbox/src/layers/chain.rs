@@ -1,4 +1,5 @@
-use super::sealed;
+use crate::fault::Fault;
+use kiln_engine::store::{read_checked, write_checked};
 use kiln_engine::{Digest, Error};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -33,14 +34,14 @@ impl Chain {
 
     /// Reads the chain with this identity; `None` when it is not there or is another.
     pub(super) fn read(path: &Path, id: Digest) -> Option<Self> {
-        let chain: Self = serde_json::from_slice(&sealed::read(path)?).ok()?;
+        let chain: Self = serde_json::from_slice(&read_checked(path)?).ok()?;
         (chain.id() == id).then_some(chain)
     }
 
     pub(super) fn write(&self, path: &Path, staging: &Path) -> Result<(), Error> {
         let body = serde_json::to_vec(self)
             .map_err(|cause| Error::environment("cannot encode a chain").caused_by(cause))?;
-        sealed::write(path, &body, staging)
+        write_checked(staging, path, &body).doing("write", path)
     }
 }
 

@@ -1,6 +1,7 @@
-use super::{Chain, sealed};
+use super::Chain;
 use async_trait::async_trait;
 use kiln_engine::driver::{Artifact, ArtifactIndex};
+use kiln_engine::store::read_checked;
 use kiln_engine::{CacheKey, Digest, Error};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -46,7 +47,7 @@ impl LayerIndex {
     }
 
     fn indexed(&self, key: CacheKey) -> Option<Digest> {
-        let body = sealed::read(&self.index(key))?;
+        let body = read_checked(&self.index(key))?;
         std::str::from_utf8(&body).ok()?.parse().ok()
     }
 

@@ -1,6 +1,7 @@
+use super::EPOCH;
 use super::digest;
-use super::{EPOCH, sealed};
 use crate::fault::Fault;
+use kiln_engine::store::{read_checked, write_checked};
 use kiln_engine::{Digest, Error};
 use rayon::prelude::*;
 use rustix::fs::{
@@ -112,12 +113,12 @@ impl LayerManifest {
     }
 
     pub(super) fn read(path: &Path) -> Option<Self> {
-        postcard::from_bytes(&sealed::read(path)?).ok()
+        postcard::from_bytes(&read_checked(path)?).ok()
     }
 
     pub(super) fn write(&self, path: &Path, staging: &Path) -> Result<(), Error> {
         let body = postcard::to_stdvec(self).failing("cannot encode the manifest of a layer")?;
-        sealed::write(path, &body, staging)
+        write_checked(staging, path, &body).doing("write", path)
     }
 }
 

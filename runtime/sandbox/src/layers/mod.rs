@@ -10,23 +10,21 @@ mod chain;
 mod digest;
 mod index;
 mod manifest;
-mod sealed;
 mod verify;
 
+pub(crate) use crate::archive::EPOCH;
 pub(crate) use chain::Chain;
 pub use index::LayerIndex;
 
 use crate::fault::Fault;
 use crate::run::Run;
 use kiln_engine::driver::Artifact;
+use kiln_engine::store::write_checked;
 use kiln_engine::{CacheKey, Digest, Error};
 use manifest::LayerManifest;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-
-/// Every file that a layer holds has this modification time, in seconds: 2020-01-01.
-pub(crate) const EPOCH: i64 = 1_577_836_800;
 
 /// `index/`, `chains/` and `layers/` of the store.
 #[derive(Debug)]
@@ -94,7 +92,8 @@ impl Layers {
     ) -> Result<(Artifact, Chain), Error> {
         let chain = self.stack(upper, parent)?;
         let id = chain.id();
-        sealed::write(&self.index.index(key), id.to_string().as_bytes(), self.run.dir())?;
+        let named = self.index.index(key);
+        write_checked(self.run.dir(), &named, id.to_string().as_bytes()).doing("write", &named)?;
         Ok((index::artifact(id), chain))
     }
 
