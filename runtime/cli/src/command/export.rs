@@ -1,3 +1,4 @@
+use super::owned::Owned;
 use crate::args::{Export as ExportArgs, Global};
 use crate::exit::{Ended, Exit};
 use crate::project::Project;
@@ -22,7 +23,12 @@ pub(crate) async fn execute(global: &Global, args: &ExportArgs, report: &Report)
         let to = args.output.clone().unwrap_or_else(|| PathBuf::from("out").join(&image.name));
         let names = project.wanted.iter().map(|index| project.name(*index).to_string()).collect();
         let spec = ExportSpec { env: image.env.clone(), start: image.start.clone(), names };
+        let owned = Owned::new(&to);
         let exported = sandbox.export(artifact, &spec, &to, &args.tag).map_err(one)?;
+        owned.hand_over().map_err(|error| {
+            one(Error::environment(format!("cannot give `{}` to its owner", to.display()))
+                .caused_by(error))
+        })?;
         let to = to.display();
         report.text(&format!("{to}:{}  {}", args.tag, exported.manifest_digest));
     }

@@ -5,6 +5,7 @@ mod check;
 mod explain;
 mod export;
 mod graph;
+mod owned;
 mod plan;
 mod test;
 mod update;
