@@ -78,3 +78,17 @@ fn no_document_is_an_error_in_words() {
     let stderr = String::from_utf8(out.stderr).unwrap();
     assert!(stderr.contains("cargo xtask"), "{stderr}");
 }
+
+#[test]
+fn a_place_or_tag_that_no_export_can_have_is_said_before_anything_is_baked() {
+    let project = Project::with_own_store();
+    project.write("file", "x");
+    project.write("full/of", "something else");
+    for (output, tag) in [("out", "a/b"), ("file", "v1"), ("full", "v1")] {
+        let args = ["export", "small", "--output", output, "--tag", tag, "--format", "json"];
+        let ran = project.run(image(&project), &args);
+        assert_eq!(ran.code, Some(1), "{output} {tag}");
+        assert_eq!(ran.failure()["event"], "error", "{output} {tag}");
+        assert!(!project.store.join("sandbox").exists(), "{output} {tag}");
+    }
+}

@@ -5,13 +5,15 @@ use crate::project::Project;
 use crate::report::Report;
 use kiln_engine::Error;
 use kiln_engine::bake::OnError;
-use kiln_sandbox::{ExportSpec, Sandbox};
+use kiln_sandbox::{ExportSpec, Sandbox, oci};
 use std::path::PathBuf;
 use std::time::Instant;
 
 pub(crate) async fn execute(global: &Global, args: &ExportArgs, report: &Report) -> Ended {
     let started = Instant::now();
     let one = |error: Error| vec![error];
+    let to = args.output.clone().unwrap_or_else(|| PathBuf::from("out").join(&args.image));
+    oci::check(&to, &args.tag).map_err(one)?;
     let mut project = Project::read(global, std::slice::from_ref(&args.image))?;
     let sandbox = Sandbox::open(project.store.root()).map_err(one)?;
     let outcome =
@@ -20,7 +22,6 @@ pub(crate) async fn execute(global: &Global, args: &ExportArgs, report: &Report)
     for entry in project.images() {
         let Some(artifact) = outcome.artifact(entry.tip) else { continue };
         let image = &entry.image;
-        let to = args.output.clone().unwrap_or_else(|| PathBuf::from("out").join(&image.name));
         let names = project.wanted.iter().map(|index| project.name(*index).to_string()).collect();
         let spec = ExportSpec { env: image.env.clone(), start: image.start.clone(), names };
         let owned = Owned::new(&to);

@@ -44,8 +44,12 @@ impl LockFile {
     /// Reads the lock file; one that is not there is empty.
     ///
     /// # Errors
-    /// When it cannot be read or is malformed.
+    /// When it cannot be read or is malformed, or its folder is not there to write it to.
     pub fn read(path: &Path) -> Result<Self, Error> {
+        if !folder(path).is_dir() {
+            let message = format!("no folder for the lock file `{}`", path.display());
+            return Err(Error::input(message).help("name a file in a folder that is there"));
+        }
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -127,8 +131,7 @@ impl LockFile {
         let failed = || Error::environment(format!("cannot write `{}`", self.path.display()));
         let text = toml::to_string_pretty(&Text { version: VERSION, entry })
             .map_err(|error| failed().caused_by(error))?;
-        let named = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let folder = named.unwrap_or(Path::new("."));
+        let folder = folder(&self.path);
         let write = || -> std::io::Result<()> {
             let mut file = tempfile::Builder::new().prefix(".kiln.lock").tempfile_in(folder)?;
             file.write_all(HEADER.as_bytes())?;
@@ -149,6 +152,11 @@ impl LockFile {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn folder(path: &Path) -> &Path {
+    let named = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    named.unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]
@@ -190,6 +198,13 @@ mod tests {
         assert_eq!(lock.entries().len(), 1);
         lock.insert(id(), vec![file("a.deb")]);
         assert!(lock.get(&id()).is_some());
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_said_before_anything_is_baked() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = LockFile::read(&folder.path().join("no/kiln.lock")).unwrap_err();
+        assert!(error.to_string().contains("no/kiln.lock"), "{error}");
     }
 
     #[test]

@@ -34,14 +34,7 @@ pub enum Whiteouts {
 /// When the archive is broken or refused, with the member and its position in bytes of the uncompressed
 /// archive; when the system cannot make a file. The directory then holds a part, to be removed.
 pub fn unpack(reader: impl Read, into: &Path, whiteouts: Whiteouts) -> Result<(), Error> {
-    let root = Root::open(into, None);
-    Unpacking::new(
-        reader,
-        root.map_err(|error| cannot_open(into, error))?,
-        whiteouts,
-        Limits::FOREIGN,
-    )
-    .run()
+    unpack_below(reader, into, whiteouts, None)
 }
 
 /// Like [`unpack`], for a layer whose lower layers are known, topmost first: a directory that no member
@@ -52,18 +45,19 @@ pub(crate) fn unpack_over(
     whiteouts: Whiteouts,
     below: &[&Path],
 ) -> Result<(), Error> {
-    let root = Root::open(into, Some(below));
-    Unpacking::new(
-        reader,
-        root.map_err(|error| cannot_open(into, error))?,
-        whiteouts,
-        Limits::FOREIGN,
-    )
-    .run()
+    unpack_below(reader, into, whiteouts, Some(below))
 }
 
-fn cannot_open(into: &Path, error: rustix::io::Errno) -> Error {
-    Error::environment(format!("cannot unpack into `{}`", into.display())).caused_by(error)
+fn unpack_below(
+    reader: impl Read,
+    into: &Path,
+    whiteouts: Whiteouts,
+    below: Option<&[&Path]>,
+) -> Result<(), Error> {
+    let root = Root::open(into, below).map_err(|error| {
+        Error::environment(format!("cannot unpack into `{}`", into.display())).caused_by(error)
+    })?;
+    Unpacking::new(reader, root, whiteouts, Limits::FOREIGN).run()
 }
 
 /// Whether an extended attribute is kept when files are packed and unpacked. Labels of the machine's own

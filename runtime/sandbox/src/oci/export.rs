@@ -70,7 +70,7 @@ pub fn export(
     tag: &str,
     cache: &Path,
 ) -> Result<Exported, Error> {
-    check_tag(tag)?;
+    check(to, tag)?;
     if to.extension().is_some_and(|extension| extension == "tar") {
         return tarball::export(to, |layout| export_directory(image, layout, tag, cache));
     }
@@ -84,12 +84,9 @@ fn export_directory(
     cache: &Path,
 ) -> Result<Exported, Error> {
     let failed = |error: io::Error| cannot_write(to, error);
-    let is_new = match fs::read_dir(to) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => true,
-        entries => entries.map_err(failed)?.next().is_none(),
-    };
+    // What is no layout is not written to. One without an index is what a killed export left.
+    let is_new = is_unused(to)?;
     if !is_new {
-        // What is no layout is not written to. One without an index is what a killed export left.
         check_marker(to)?;
     }
     fs::create_dir_all(cache).map_err(|error| cannot_write(cache, error))?;
@@ -232,6 +229,25 @@ fn add_to_index(layout: &Path, tag: &str, image: &Descriptor) -> io::Result<()> 
     });
     manifests.push(serde_json::to_value(image)?);
     place(layout, "index.json", |file| file.write_all(&serde_json::to_vec(&index)?))
+}
+
+/// Whether an image may be exported there under that tag: asked before it is baked for it.
+///
+/// # Errors
+/// When `tag` is no tag, or `to` is something other than a layout.
+pub fn check(to: &Path, tag: &str) -> Result<(), Error> {
+    check_tag(tag)?;
+    let is_archive = to.extension().is_some_and(|extension| extension == "tar");
+    if is_archive || is_unused(to)? { Ok(()) } else { check_marker(to) }
+}
+
+/// Whether a directory is not there, or empty.
+fn is_unused(to: &Path) -> Result<bool, Error> {
+    match fs::read_dir(to) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(cannot_write(to, error)),
+        Ok(mut entries) => Ok(entries.next().is_none()),
+    }
 }
 
 /// Tags of a registry's reference (distribution specification, "Pulling manifests"): others cannot be

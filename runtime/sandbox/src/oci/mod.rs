@@ -19,6 +19,6 @@ mod index;
 mod layout;
 mod tarball;
 
-pub use export::{ExportImage, ExportLayer, Exported, export};
+pub use export::{ExportImage, ExportLayer, Exported, check, export};
 pub use import::{Imported, ImportedLayer, import};
 pub use index::resolve;
