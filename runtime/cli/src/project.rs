@@ -58,7 +58,14 @@ impl Project {
             .map(|entry| PathBuf::from(&entry.image.root))
             .unwrap_or_default();
         let inputs = Inputs::new(store.inputs());
-        let keyed = KeyedGraph::new(graph, &wanted, architecture().map_err(one)?, &inputs, &lock)?;
+        let keyed = KeyedGraph::new(
+            graph,
+            &wanted,
+            architecture().map_err(one)?,
+            &inputs,
+            &lock,
+            kiln_sandbox::oci::resolve,
+        )?;
         Ok(Self { keyed, wanted, images, lock, store, path })
     }
 

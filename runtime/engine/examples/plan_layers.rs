@@ -98,9 +98,14 @@ async fn main() {
     let wanted: Vec<_> = graph.indices().collect();
     let lock = LockFile::read(&folder.path().join("kiln.lock")).unwrap();
     let inputs = Inputs::new(store.inputs());
-    let keyed = KeyedGraph::new(graph, &wanted, "amd64", &inputs, &lock).unwrap();
+    let keyed = KeyedGraph::new(graph, &wanted, "amd64", &inputs, &lock, no_layouts).unwrap();
     let plan = Plan::make(&keyed, &wanted, &Full, &store, folder.path()).await.unwrap();
     let ms = started.elapsed().as_secs_f64() * 1000.0;
     assert_eq!(plan.to_build(), 0);
     println!("{{\"nodes\":{},\"document_bytes\":{},\"ms\":{ms:.1}}}", plan.nodes.len(), text.len());
+}
+
+/// No recipe here starts from a layout.
+fn no_layouts(_: &std::path::Path, _: Option<&str>) -> Result<String, Error> {
+    Err(Error::input("no layout"))
 }

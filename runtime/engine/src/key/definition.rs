@@ -10,6 +10,10 @@ use kiln::{
 use std::path::Path;
 use std::sync::Arc;
 
+/// Tells the digest (`sha256:…`) of the image that an OCI layout has under a tag; without a tag, of its only
+/// one. The format is its driver's to know.
+pub type ResolveLayout = fn(layout: &Path, tag: Option<&str>) -> Result<String, Error>;
+
 /// A node with its inputs read: everything about it but what it stands on and what is not locked yet.
 #[derive(Debug)]
 pub struct Definition {
@@ -51,7 +55,12 @@ impl Definition {
     ///
     /// # Errors
     /// Each input that cannot be read, with its origin: all of them.
-    pub fn read(node: &Node, architecture: &str, inputs: &Inputs) -> Result<Self, Vec<Error>> {
+    pub fn read(
+        node: &Node,
+        architecture: &str,
+        inputs: &Inputs,
+        resolve_layout: ResolveLayout,
+    ) -> Result<Self, Vec<Error>> {
         let mut definition = Self {
             base_entry: None,
             manifest: None,
@@ -61,7 +70,7 @@ impl Definition {
         };
         match &node.kind {
             NodeKind::Base(base) => definition
-                .read_base(node, base, architecture)
+                .read_base(node, base, architecture, resolve_layout)
                 .map_err(|error| vec![error.at(&node.origin)])?,
             NodeKind::Layer(layer) => {
                 let mut errors = Vec::new();
@@ -88,7 +97,13 @@ impl Definition {
         Ok(definition)
     }
 
-    fn read_base(&mut self, node: &Node, base: &BaseNode, architecture: &str) -> Result<(), Error> {
+    fn read_base(
+        &mut self,
+        node: &Node,
+        base: &BaseNode,
+        architecture: &str,
+        resolve_layout: ResolveLayout,
+    ) -> Result<(), Error> {
         match base {
             BaseNode::Debian(Debian { origin: _, suite, mirror, include }) => {
                 self.base.put("base", "debian");
@@ -100,11 +115,8 @@ impl Definition {
                 self.base_entry = Some(EntryId::base(suite, mirror, include, architecture));
             }
             BaseNode::OciLayout(layout) => {
-                let manifest = super::oci_layout::manifest_digest(
-                    &node.root,
-                    &layout.path,
-                    layout.tag.as_deref(),
-                )?;
+                let manifest =
+                    resolve_layout(&node.root.join(&layout.path), layout.tag.as_deref())?;
                 self.base.put("base", "oci");
                 self.base.put("manifest", &manifest);
                 self.manifest = Some(manifest);

@@ -5,7 +5,6 @@
 
 mod definition;
 mod field;
-mod oci_layout;
 
-pub use definition::{Definition, Prepared, Step};
+pub use definition::{Definition, Prepared, ResolveLayout, Step};
 pub use field::{Field, Fields, Parent, cache_key};

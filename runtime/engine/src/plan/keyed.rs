@@ -1,7 +1,7 @@
 use crate::Error;
 use crate::graph::Graph;
 use crate::inputs::Inputs;
-use crate::key::{Definition, Field};
+use crate::key::{Definition, Field, ResolveLayout};
 use crate::lock::{EntryId, LockFile};
 use petgraph::graph::NodeIndex;
 use rayon::prelude::*;
@@ -27,10 +27,14 @@ impl KeyedGraph {
         architecture: &str,
         inputs: &Inputs,
         lock: &LockFile,
+        resolve_layout: ResolveLayout,
     ) -> Result<Self, Vec<Error>> {
         let read: Vec<_> = wanted
             .par_iter()
-            .map(|index| (*index, Definition::read(graph.node(*index), architecture, inputs)))
+            .map(|index| {
+                let node = graph.node(*index);
+                (*index, Definition::read(node, architecture, inputs, resolve_layout))
+            })
             .collect();
         let mut definitions = BTreeMap::new();
         let mut errors = Vec::new();
