@@ -1,0 +1,8 @@
+//! The host with the local driver and EC2's: reads a Document from standard input and executes a command
+//! on it.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    kiln_cli::main()
+}
