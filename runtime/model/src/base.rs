@@ -1,4 +1,4 @@
-use crate::{Image, Origin};
+use crate::{Ami, Image, Origin};
 use kiln_rules as rules;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,8 @@ pub enum Base {
     OciLayout(OciLayout),
     /// An archive of a root file system.
     RootArchive(RootArchive),
+    /// An AMI that somebody else made.
+    Ami(Ami),
     /// Nothing at all.
     Scratch(Origin),
 }
@@ -142,7 +144,15 @@ macro_rules! bottoms {
         )*
     };
 }
+pub(crate) use bottoms;
+
 bottoms!(debian oci_layout root_archive scratch);
+
+impl From<Ami> for Base {
+    fn from(base: Ami) -> Self {
+        Self::Ami(base)
+    }
+}
 
 impl From<Debian> for Base {
     fn from(base: Debian) -> Self {
@@ -171,6 +181,7 @@ impl From<RootArchive> for Base {
 impl Base {
     pub(crate) fn check(&self, problems: &mut crate::Problems) {
         match self {
+            Self::Ami(ami) => ami.check(problems),
             Self::Debian(debian) => {
                 problems.check(&debian.origin, rules::suite(&debian.suite));
                 problems.check(&debian.origin, rules::url(&debian.mirror));

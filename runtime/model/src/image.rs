@@ -1,4 +1,4 @@
-use crate::{Base, Layer, Origin, Problems, Test};
+use crate::{Base, BuilderNode, Layer, Origin, Problems, Test};
 use kiln_rules as rules;
 
 /// A base and a list of layers: the unit that is deployed.
@@ -11,6 +11,7 @@ pub struct Image {
     pub(crate) root: String,
     pub(crate) origin: Origin,
     pub(crate) base: Option<Base>,
+    pub(crate) builder: Option<BuilderNode>,
     pub(crate) start: Vec<String>,
     pub(crate) layers: Vec<Layer>,
     pub(crate) tests: Vec<Test>,
@@ -27,6 +28,7 @@ impl Image {
             root: root.into(),
             origin: Origin::caller(),
             base: None,
+            builder: None,
             start: Vec::new(),
             layers: Vec::new(),
             tests: Vec::new(),
@@ -51,6 +53,13 @@ impl Image {
     #[must_use]
     pub fn base(mut self, base: impl Into<Base>) -> Self {
         self.base = Some(base.into());
+        self
+    }
+
+    /// Where the image is baked: [`crate::ec2()`]. Unless told as its base image is, or else as the host is told.
+    #[must_use]
+    pub fn builder(mut self, builder: impl Into<BuilderNode>) -> Self {
+        self.builder = Some(builder.into());
         self
     }
 
@@ -86,6 +95,9 @@ impl Image {
                 format!("image `{}` has no `base`", self.name),
                 Some("start from `debian(\"bookworm\")`, another image, or `scratch()`".into()),
             ),
+        }
+        if let Some(builder) = &self.builder {
+            builder.check(problems);
         }
         for (index, layer) in self.layers.iter().enumerate() {
             problems.check(&layer.origin, rules::node(&layer.name));

@@ -21,9 +21,11 @@
 
 mod base;
 mod document;
+mod ec2;
 mod image;
 mod layer;
 mod lowering;
+mod machine_image;
 mod op;
 mod origin;
 mod problem;
@@ -31,12 +33,14 @@ pub mod step;
 mod test;
 
 pub use base::{Base, Debian, OciLayout, RootArchive, debian, oci_layout, root_archive, scratch};
-pub use document::{BaseNode, Document, ImageNode, LayerNode, Version};
+pub use document::{BaseNode, BuilderNode, Document, ImageNode, LayerNode, Version};
+pub use ec2::{Address, Ec2, Volume, ec2};
 pub use image::Image;
 #[cfg(feature = "macros")]
 pub use kiln_macros::image;
 pub use layer::{Layer, StepNode};
 pub use lowering::Lowering;
+pub use machine_image::{Ami, AmiSource, ami, ami_parameter, newest_ami};
 pub use op::{Command, Exec, Limits, Mode, Op, Owner, Put, Resolve, Source};
 pub use origin::Origin;
 pub use problem::{Problem, Problems};
@@ -48,7 +52,8 @@ pub mod prelude {
     #[cfg(feature = "macros")]
     pub use crate::image;
     pub use crate::{
-        Document, Image, Layer, Step, Test, debian, oci_layout, root_archive, scratch, step,
+        Address, Document, Image, Layer, Step, Test, Volume, ami, ami_parameter, debian, ec2,
+        newest_ami, oci_layout, root_archive, scratch, step,
     };
 }
 

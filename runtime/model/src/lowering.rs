@@ -31,6 +31,11 @@ impl Lowering {
         self.ops.push(Op::Remove { dest: dest.into() });
     }
 
+    /// Appends a restart of the machine.
+    pub fn reboot(&mut self) {
+        self.ops.push(Op::Reboot);
+    }
+
     /// Sets a variable for every later command of the image, and in the image itself.
     pub fn set_env(&mut self, name: impl Into<String>, value: impl Into<String>) {
         self.env.insert(name.into(), value.into());

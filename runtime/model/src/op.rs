@@ -18,6 +18,8 @@ pub enum Op {
         /// Absolute path in the image.
         dest: String,
     },
+    /// Restart the machine and wait until it is up again. Where none runs, as in a container, nothing happens.
+    Reboot,
 }
 
 /// Put something at a path. Missing parents are made with mode `0755`, owned by root.

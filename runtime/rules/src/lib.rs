@@ -1,19 +1,27 @@
-//! What is well formed in a recipe: names, paths, modes, durations, sizes.
+//! What is well formed in a recipe: names, paths, modes, durations, sizes, what EC2 takes.
 //!
 //! The one place for these rules. `image!` applies them to literals while a recipe compiles, the model
 //! applies them to computed values when the recipe runs, so both say the same words. A rule takes the
 //! text and returns what is wrong with it; it reads nothing, and knows neither spans nor origins.
 
 mod command;
+mod ec2;
 mod mode;
 mod name;
+mod nearest;
 mod path;
 mod quantity;
 mod suite;
 
 pub use command::{authorized_key, command, env_value};
+pub use ec2::{
+    REGIONS, ami, ami_name_pattern, ami_owner, ami_parameter, architecture, instance_profile,
+    instance_type, region, security_group, subnet, tag_key, tag_value, tags, user_data,
+    volume_iops, volume_kind, volume_size, volume_throughput,
+};
 pub use mode::mode;
 pub use name::{account, env_name, node, owner, package, service, systemd_unit};
+pub use nearest::nearest;
 pub use path::{destination, directory, source};
 pub use quantity::{bytes, digest, duration, port, url};
 pub use suite::{SUITES, suite};

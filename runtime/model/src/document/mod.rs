@@ -1,0 +1,179 @@
+//! The Document: what recipes become, and all that the host reads of them.
+
+mod environment;
+mod node;
+#[cfg(test)]
+mod tests;
+
+pub use node::{BaseNode, BuilderNode, ImageNode, LayerNode};
+
+use crate::{Base, Ec2, Image, Problem, Problems};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// The version of the Document's format. A host refuses another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Version(pub u32);
+
+impl Version {
+    /// What this crate writes.
+    pub const CURRENT: Self = Self(2);
+}
+
+/// The serialized output of the recipes binary: images, layers, ops and origins, as plain data.
+///
+/// ```
+/// # use kiln::prelude::*;
+/// # fn web() -> Image { Image::new("web", "/").base(scratch()) }
+/// // fn main() -> std::process::ExitCode {
+/// let document = Document::new().image(web());
+/// // document.print() }
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Document {
+    version: Version,
+    images: Vec<ImageNode>,
+    problems: Vec<Problem>,
+    /// The recipes as they were added: what [`Document::image`] compares names by.
+    #[serde(skip)]
+    recipes: Vec<Image>,
+}
+
+impl Default for Document {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Document {
+    /// A Document without images.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            version: Version::CURRENT,
+            images: Vec::new(),
+            problems: Vec::new(),
+            recipes: Vec::new(),
+        }
+    }
+
+    /// Adds an image, and before it the images that it is based on. The same image added twice is one.
+    #[must_use]
+    pub fn image(mut self, image: Image) -> Self {
+        self.add(image);
+        self
+    }
+
+    /// The images, bases first.
+    #[must_use]
+    pub fn images(&self) -> &[ImageNode] {
+        &self.images
+    }
+
+    /// The images, bases first.
+    #[must_use]
+    pub fn into_images(self) -> Vec<ImageNode> {
+        self.images
+    }
+
+    /// Whether any image is to be baked on EC2, for which not every host has the driver.
+    #[must_use]
+    pub fn names_ec2(&self) -> bool {
+        self.images.iter().any(|image| matches!(image.builder, Some(BuilderNode::Ec2(_))))
+    }
+
+    /// The format that it is written in.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The mistakes that only the recipes' values show. A Document with any is not executed.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// Writes the Document to standard output: all that the `main` of a recipes crate does.
+    #[must_use]
+    pub fn print(self) -> ExitCode {
+        let mut out = std::io::stdout().lock();
+        let written =
+            serde_json::to_writer(&mut out, &self).is_ok() && out.write_all(b"\n").is_ok();
+        if written { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+
+    fn add(&mut self, mut image: Image) -> usize {
+        // The origin of a recipe is that of its builder calls: the same recipe is equal to itself.
+        if let Some(index) = self.recipes.iter().position(|known| *known == image) {
+            return index;
+        }
+        let recipe = image.clone();
+        let mut problems = Problems::default();
+        image.check(&mut problems);
+        let base = match image.base.take() {
+            Some(Base::Image(base)) => BaseNode::Image(self.add(*base)),
+            Some(Base::Debian(base)) => BaseNode::Debian(base),
+            Some(Base::OciLayout(base)) => BaseNode::OciLayout(base),
+            Some(Base::RootArchive(base)) => BaseNode::RootArchive(base),
+            Some(Base::Ami(base)) => BaseNode::Ami(base),
+            Some(Base::Scratch(origin)) => BaseNode::Scratch(origin),
+            None => BaseNode::Scratch(image.origin.clone()),
+        };
+        if self.images.iter().any(|known| known.name == image.name) {
+            problems.push(
+                &image.origin,
+                format!("two different images are named `{}`", image.name),
+                Some("give one of them a name of its own with `.named(\"…\")`".into()),
+            );
+        }
+        let mut env = match base {
+            BaseNode::Image(index) => self.images[index].env.clone(),
+            _ => BTreeMap::new(),
+        };
+        let builder = self.builder(image.builder, &base, &mut problems);
+        let layers = image.layers.into_iter();
+        let layers = layers.map(|layer| environment::lower(layer, &mut env)).collect();
+        self.problems.extend(problems.into_vec());
+        self.images.push(ImageNode {
+            name: image.name,
+            doc: image.doc,
+            origin: image.origin,
+            root: image.root,
+            base,
+            builder,
+            start: image.start,
+            env,
+            layers,
+            tests: image.tests,
+        });
+        self.recipes.push(recipe);
+        self.images.len() - 1
+    }
+
+    /// Where an image is baked: as it says and as its base image does. What starts from an AMI can be baked nowhere
+    /// but on EC2.
+    fn builder(
+        &self,
+        own: Option<BuilderNode>,
+        base: &BaseNode,
+        problems: &mut Problems,
+    ) -> Option<BuilderNode> {
+        match base {
+            BaseNode::Image(index) => {
+                let base = &self.images[*index];
+                match (own, &base.builder) {
+                    (Some(own), Some(of_base)) => Some(own.based_on(of_base, &base.name, problems)),
+                    (own, of_base) => own.or_else(|| of_base.clone()),
+                }
+            }
+            BaseNode::Ami(ami) => {
+                own.or_else(|| Some(BuilderNode::Ec2(Ec2::at(ami.origin.clone()))))
+            }
+            _ => own,
+        }
+    }
+}
