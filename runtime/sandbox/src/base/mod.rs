@@ -25,6 +25,7 @@ pub(crate) async fn resolve(
         BaseNode::Debian(debian) => packages::resolve(&inner.run, debian, output).await,
         // These name their content themselves.
         BaseNode::OciLayout(_) | BaseNode::RootArchive(_) | BaseNode::Scratch(_) => Ok(Vec::new()),
+        BaseNode::Ami(_) => Err(on_ec2_alone()),
         BaseNode::Image(_) => Err(not_ours()),
     }
 }
@@ -53,6 +54,7 @@ pub(crate) async fn make(
             block_in_place(|| archive::unpack(&base.root, archive, &root))
         }
         BaseNode::Scratch(_) => std::fs::create_dir(&root).doing("make", &root),
+        BaseNode::Ami(_) => Err(on_ec2_alone()),
         BaseNode::OciLayout(_) | BaseNode::Image(_) => Err(not_ours()),
     };
     let artifact = made.and_then(|()| {
@@ -64,4 +66,9 @@ pub(crate) async fn make(
 
 fn not_ours() -> Error {
     Error::environment("this kind of base is not made by the sandbox")
+}
+
+fn on_ec2_alone() -> Error {
+    Error::input("an AMI is a base on EC2 alone")
+        .help("bake this image with `--builder ec2`, or start it from `debian(\"bookworm\")`")
 }
