@@ -23,6 +23,9 @@ pub(crate) struct Global {
         value_name = "DIR"
     )]
     pub(crate) store: PathBuf,
+    /// Who builds: `sandbox` or `ec2` [default: as each recipe says, else `sandbox`]
+    #[arg(long, global = true, env = "KILN_BUILDER", value_name = "NAME")]
+    pub(crate) builder: Option<String>,
     /// How many images are built side by side [default: the number of cores]
     #[arg(long, short, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,
@@ -77,7 +80,7 @@ pub(crate) enum Command {
     /// Say why a layer is built, or what its cache key covers.
     Explain {
         /// An image, or a layer as `image/layer`.
-        node: String,
+        node: Node,
     },
     /// Resolve what the recipes take from outside again, and show what changed in kiln.lock.
     Update(Images),
@@ -93,6 +96,46 @@ pub(crate) enum Command {
     Export(Export),
     /// Bake images and run their tests.
     Test(Bake),
+    /// Remove from EC2 what the recipes do not need any more: shows what, and why the rest stays.
+    Gc {
+        /// Show it, and remove nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+impl Command {
+    /// The images that it is about; none: all.
+    pub(crate) fn images(&self) -> &[String] {
+        match self {
+            Self::Check | Self::Gc { .. } => &[],
+            Self::Bake(Bake { images, .. }) | Self::Test(Bake { images, .. }) => &images.images,
+            Self::Plan(Plan { images, .. }) | Self::Graph { images, .. } => &images.images,
+            Self::Update(images) => &images.images,
+            Self::Explain { node: Node { image, .. } } => std::slice::from_ref(image),
+            Self::Export(Export { image, .. }) => std::slice::from_ref(image),
+        }
+    }
+
+    /// Whether it builds.
+    pub(crate) fn builds(&self) -> bool {
+        matches!(self, Self::Bake(_) | Self::Test(_) | Self::Update(_) | Self::Export(_))
+    }
+}
+
+/// An image, or a layer of one.
+#[derive(Debug, Clone)]
+pub(crate) struct Node {
+    pub(crate) image: String,
+    /// As the user wrote it.
+    pub(crate) name: String,
+}
+
+impl From<String> for Node {
+    fn from(name: String) -> Self {
+        let image = name.split('/').next().unwrap_or(&name).to_owned();
+        Self { image, name }
+    }
 }
 
 #[derive(Debug, ClapArgs)]

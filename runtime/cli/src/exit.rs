@@ -1,6 +1,9 @@
 use crate::args::{Args, Command, Format};
 use crate::command;
+use crate::driver::Driver;
+use crate::project::Recipes;
 use crate::report::Report;
+use crate::sandbox;
 use clap::Parser;
 use kiln_engine::Error;
 use std::process::ExitCode;
@@ -22,8 +25,8 @@ pub(crate) type Ended = Result<Exit, Vec<Error>>;
 const USAGE: u8 = 64;
 
 /// Parses the arguments, executes the command, reports, and turns the result into an exit code: 0 done,
-/// 1 failed, 2 changes (with `--detailed-exitcode`), 64 usage.
-pub fn main() -> ExitCode {
+/// 1 failed, 2 changes (with `--detailed-exitcode`), 64 usage. `drivers`: those beside the local one.
+pub fn main(drivers: &[&dyn Driver]) -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
@@ -32,7 +35,7 @@ pub fn main() -> ExitCode {
         }
     };
     let report = Report::new(args.global.format == Format::Json);
-    let ended = execute(&args, &report);
+    let ended = execute(&args, &report, drivers);
     match ended {
         Ok(Exit::Done) => ExitCode::SUCCESS,
         Ok(Exit::Failed) => ExitCode::from(1),
@@ -44,17 +47,21 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn execute(args: &Args, report: &Report) -> Ended {
-    // Before any thread is started: mounts belong to the threads that inherit this namespace.
-    if matches!(
-        args.command,
-        Command::Bake(_) | Command::Test(_) | Command::Update(_) | Command::Export(_)
-    ) {
-        kiln_sandbox::isolate().map_err(|error| vec![error])?;
+fn execute(args: &Args, report: &Report, drivers: &[&dyn Driver]) -> Ended {
+    let local: &dyn Driver = &sandbox::Local;
+    let drivers: Vec<&dyn Driver> = std::iter::once(local).chain(drivers.iter().copied()).collect();
+    let builder = match &args.command {
+        // An OCI image is made of layers that lie here.
+        Command::Export(_) => Some(sandbox::NAME),
+        _ => args.global.builder.as_deref(),
+    };
+    let recipes = Recipes::read(builder, args.command.images(), &drivers)?;
+    if args.command.builds() {
+        recipes.driver.prepare().map_err(|error| vec![error])?;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| vec![Error::environment("cannot start the runtime").caused_by(error)])?;
-    runtime.block_on(command::execute(args, report))
+    runtime.block_on(command::execute(args, recipes, report))
 }

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    kiln_cli::main()
+    kiln_cli::main(&[])
 }

@@ -5,12 +5,11 @@
 
 use async_trait::async_trait;
 use kiln::prelude::*;
-use kiln_engine::driver::{
-    Artifact, ArtifactIndex, BaseInput, Builder, Output, Session, TestOutcome, TestPlan,
-};
+use kiln_engine::driver::{Artifact, ArtifactIndex};
 use kiln_engine::graph::Graph;
 use kiln_engine::inputs::Inputs;
-use kiln_engine::lock::{LockFile, LockedFile};
+use kiln_engine::key::Target;
+use kiln_engine::lock::LockFile;
 use kiln_engine::plan::{KeyedGraph, Plan};
 use kiln_engine::store::Store;
 use kiln_engine::{CacheKey, Error};
@@ -32,36 +31,6 @@ impl ArtifactIndex for Full {
     async fn find(&self, keys: &[CacheKey]) -> Result<Vec<Option<Artifact>>, Error> {
         let found = |key: &CacheKey| Some(Artifact { id: key.to_string(), output: Some(key.0) });
         Ok(keys.iter().map(found).collect())
-    }
-}
-
-#[async_trait]
-impl Builder for Full {
-    async fn resolve_base(&self, _: &BaseInput, _: Output<'_>) -> Result<Vec<LockedFile>, Error> {
-        Err(Error::environment("a plan resolves nothing"))
-    }
-
-    async fn make_base(
-        &self,
-        _: CacheKey,
-        _: &BaseInput,
-        _: &[LockedFile],
-        _: Output<'_>,
-    ) -> Result<Artifact, Error> {
-        Err(Error::environment("a plan makes nothing"))
-    }
-
-    async fn open(&self, _: &Artifact) -> Result<Box<dyn Session>, Error> {
-        Err(Error::environment("a plan opens nothing"))
-    }
-
-    async fn test(
-        &self,
-        _: &Artifact,
-        _: &TestPlan,
-        _: Output<'_>,
-    ) -> Result<Vec<TestOutcome>, Error> {
-        Err(Error::environment("a plan tests nothing"))
     }
 }
 
@@ -94,11 +63,12 @@ async fn main() {
     let store = Store::open(folder.path()).unwrap();
     let started = Instant::now();
     let document: Document = serde_json::from_str(&text).unwrap();
-    let graph = Graph::new(document).unwrap();
+    let graph = Graph::new(document, false).unwrap();
     let wanted: Vec<_> = graph.indices().collect();
     let lock = LockFile::read(&folder.path().join("kiln.lock")).unwrap();
     let inputs = Inputs::new(store.inputs());
-    let keyed = KeyedGraph::new(graph, &wanted, "amd64", &inputs, &lock, no_layouts).unwrap();
+    let target = Target { builder: "full".into(), place: None, architecture: "amd64".into() };
+    let keyed = KeyedGraph::new(graph, &wanted, target, &inputs, &lock, no_layouts).unwrap();
     let plan = Plan::make(&keyed, &wanted, &Full, &store, folder.path()).await.unwrap();
     let ms = started.elapsed().as_secs_f64() * 1000.0;
     assert_eq!(plan.to_build(), 0);

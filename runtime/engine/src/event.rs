@@ -144,8 +144,14 @@ impl Event {
 pub struct NodeName {
     /// The image.
     pub image: String,
-    /// The layer; `base` for what the image starts from.
+    /// The layer; `base` for what the image starts from, `image` for the image itself where that is an
+    /// artifact of its own.
     pub layer: String,
+}
+
+impl NodeName {
+    /// The layer's name of an image that is an artifact of its own.
+    pub const IMAGE: &str = "image";
 }
 
 impl std::fmt::Display for NodeName {

@@ -1,8 +1,8 @@
 //! The graph: layers and bases, and what stands on what.
 
-use crate::driver::BaseInput;
+use crate::driver::{BaseInput, Settings, TestPlan};
 use crate::{Error, NodeName};
-use kiln::{BaseNode, Document, ImageNode, LayerNode, Origin, Problem, Version};
+use kiln::{BaseNode, BuilderNode, Document, ImageNode, LayerNode, Origin, Problem, Version};
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
 use std::path::PathBuf;
@@ -25,6 +25,8 @@ pub struct Node {
     pub origin: Origin,
     /// The directory that its inputs are relative to.
     pub root: PathBuf,
+    /// What the recipe says of how its image is built.
+    pub builder: Option<BuilderNode>,
     /// What it is.
     pub kind: NodeKind,
 }
@@ -36,6 +38,19 @@ pub enum NodeKind {
     Base(BaseNode),
     /// A layer.
     Layer(LayerNode),
+    /// The image that its last layer completes, where an image is an artifact of its own.
+    Image(ImageTests),
+}
+
+/// What makes an image of a last layer.
+#[derive(Debug)]
+pub struct ImageTests {
+    /// The image's name.
+    pub name: String,
+    /// What it is, for people.
+    pub doc: String,
+    /// What must pass before it counts.
+    pub tests: TestPlan,
 }
 
 /// An image, and the node that completes it.
@@ -43,16 +58,20 @@ pub enum NodeKind {
 pub struct ImageEntry {
     /// As in the Document, its layers moved to the nodes.
     pub image: ImageNode,
-    /// Its last layer, or its base where it has none.
+    /// What completes it: its last layer, or its base where it has none; the image itself where that is an
+    /// artifact of its own.
     pub tip: NodeIndex,
+    /// What images based on it stand on.
+    last: NodeIndex,
 }
 
 impl Graph {
-    /// Makes the graph of a Document.
+    /// Makes the graph of a Document. `publishes`: whether an image is an artifact of its own beside that
+    /// of its last layer, as an AMI is; then [`Session::publish`](crate::driver::Session::publish) makes it.
     ///
     /// # Errors
     /// When the Document is of another version, or its recipes have mistakes: all of them.
-    pub fn new(document: Document) -> Result<Self, Vec<Error>> {
+    pub fn new(document: Document, publishes: bool) -> Result<Self, Vec<Error>> {
         if document.version() != Version::CURRENT {
             let message = format!(
                 "the recipes speak version {} of the Document, this host speaks {}",
@@ -67,32 +86,40 @@ impl Graph {
         let mut nodes = DiGraph::new();
         let mut images: Vec<ImageEntry> = Vec::new();
         for mut image in document.into_images() {
-            let root = PathBuf::from(&image.root);
-            let mut tip = match &image.base {
+            let layers = std::mem::take(&mut image.layers);
+            let node = |layer: &str, origin: &Origin, kind| Node {
+                name: NodeName { image: image.name.clone(), layer: layer.into() },
+                origin: origin.clone(),
+                root: PathBuf::from(&image.root),
+                builder: image.builder.clone(),
+                kind,
+            };
+            let mut last = match &image.base {
                 BaseNode::Image(index) => match images.get(*index) {
-                    Some(base) => base.tip,
+                    Some(base) => base.last,
                     None => {
                         return Err(vec![Error::input("a base stands after what is built on it")]);
                     }
                 },
-                base => nodes.add_node(Node {
-                    name: NodeName { image: image.name.clone(), layer: "base".into() },
-                    origin: base_origin(base, &image.origin),
-                    root: root.clone(),
-                    kind: NodeKind::Base(base.clone()),
-                }),
+                base => {
+                    let origin = base_origin(base, &image.origin);
+                    nodes.add_node(node("base", &origin, NodeKind::Base(base.clone())))
+                }
             };
-            for layer in std::mem::take(&mut image.layers) {
-                let node = nodes.add_node(Node {
-                    name: NodeName { image: image.name.clone(), layer: layer.name.clone() },
-                    origin: layer.origin.clone(),
-                    root: root.clone(),
-                    kind: NodeKind::Layer(layer),
-                });
-                nodes.add_edge(tip, node, ());
-                tip = node;
+            for layer in layers {
+                let (name, origin) = (layer.name.clone(), layer.origin.clone());
+                let next = nodes.add_node(node(&name, &origin, NodeKind::Layer(layer)));
+                nodes.add_edge(last, next, ());
+                last = next;
             }
-            images.push(ImageEntry { image, tip });
+            let mut tip = last;
+            if publishes {
+                let (name, doc) = (image.name.clone(), image.doc.clone());
+                let kind = NodeKind::Image(ImageTests { name, doc, tests: TestPlan::of(&image) });
+                tip = nodes.add_node(node(NodeName::IMAGE, &image.origin, kind));
+                nodes.add_edge(last, tip, ());
+            }
+            images.push(ImageEntry { image, tip, last });
         }
         Ok(Self { nodes, images })
     }
@@ -194,15 +221,24 @@ impl Node {
             NodeKind::Base(node) => {
                 Some(BaseInput { node: node.clone(), root: self.root.clone(), manifest })
             }
-            NodeKind::Layer(_) => None,
+            NodeKind::Layer(_) | NodeKind::Image(_) => None,
         }
+    }
+
+    /// What a session for this node is opened with.
+    pub(crate) fn settings(&self) -> Settings {
+        let origin = match &self.builder {
+            Some(BuilderNode::Ec2(ec2)) => ec2.origin.clone(),
+            None => self.origin.clone(),
+        };
+        Settings { node: self.name.clone(), origin, builder: self.builder.clone() }
     }
 
     /// How many steps it has.
     #[must_use]
     pub fn steps(&self) -> usize {
         match &self.kind {
-            NodeKind::Base(_) => 0,
+            NodeKind::Base(_) | NodeKind::Image(_) => 0,
             NodeKind::Layer(layer) => layer.steps.len(),
         }
     }
@@ -213,6 +249,7 @@ fn base_origin(base: &BaseNode, image: &Origin) -> Origin {
         BaseNode::Debian(base) => base.origin.clone(),
         BaseNode::OciLayout(base) => base.origin.clone(),
         BaseNode::RootArchive(base) => base.origin.clone(),
+        BaseNode::Ami(base) => base.origin.clone(),
         BaseNode::Scratch(origin) => origin.clone(),
         BaseNode::Image(_) => image.clone(),
     }

@@ -9,9 +9,9 @@ use crate::runtime::Runtime;
 use crate::session::Session;
 use async_trait::async_trait;
 use kiln_engine::driver::{
-    Artifact, ArtifactIndex, BaseInput, Builder, Output, TestOutcome, TestPlan,
+    Artifact, ArtifactIndex, BaseInput, Builder, Output, Settings, TestOutcome, TestPlan,
 };
-use kiln_engine::lock::LockedFile;
+use kiln_engine::lock::Locked;
 use kiln_engine::{CacheKey, Error};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -90,25 +90,26 @@ impl ArtifactIndex for Sandbox {
 
 #[async_trait]
 impl Builder for Sandbox {
-    async fn resolve_base(
-        &self,
-        base: &BaseInput,
-        output: Output<'_>,
-    ) -> Result<Vec<LockedFile>, Error> {
-        base::resolve(&self.inner, base, output).await
+    async fn resolve_base(&self, base: &BaseInput, output: Output<'_>) -> Result<Locked, Error> {
+        base::resolve(&self.inner, base, output).await.map(Locked::Files)
     }
 
     async fn make_base(
         &self,
         key: CacheKey,
         base: &BaseInput,
-        locked: &[LockedFile],
+        locked: &Locked,
         output: Output<'_>,
     ) -> Result<Artifact, Error> {
-        base::make(&self.inner, key, base, locked, output).await
+        base::make(&self.inner, key, base, locked.files(), output).await
     }
 
-    async fn open(&self, on: &Artifact) -> Result<Box<dyn kiln_engine::driver::Session>, Error> {
+    async fn open(
+        &self,
+        on: &Artifact,
+        _settings: &Settings,
+        _output: Output<'_>,
+    ) -> Result<Box<dyn kiln_engine::driver::Session>, Error> {
         let chains = block_in_place(|| self.inner.layers.verified(on))?;
         let id = on.id.parse().failing("malformed artifact")?;
         Ok(Box::new(Session::new(Arc::clone(&self.inner), id, &chains)))

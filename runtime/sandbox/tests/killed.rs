@@ -9,12 +9,13 @@
 mod support;
 
 use kiln_engine::driver::Builder;
+use kiln_engine::lock::Locked;
 use kiln_sandbox::Sandbox;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use support::{Bench, debian_input, fresh_key, isolated, locked_base, shell, store};
+use support::{Bench, Lines, debian_input, fresh_key, isolated, locked_base, shell, store};
 
 /// Not a test: what the tests below run as a process of its own, to be killed.
 #[test]
@@ -26,7 +27,7 @@ fn bake_until_killed() {
             let locked = locked_base(&sandbox).await;
             let output = |line: &str| eprintln!("{line}");
             let key = fresh_key("killed");
-            sandbox.make_base(key, &debian_input(), &locked, &output).await.unwrap();
+            sandbox.make_base(key, &debian_input(), &Locked::Files(locked), &output).await.unwrap();
             return;
         }
         let mut bench = Bench::new().await;
@@ -35,7 +36,7 @@ fn bake_until_killed() {
         action.network = true;
         let output = |line: &str| eprintln!("{line}");
         let action = kiln_engine::driver::Action::Exec(action);
-        bench.session.run(&action, &output).await.unwrap();
+        bench.session.run(std::slice::from_ref(&action), &Lines(&output)).await.unwrap();
     });
 }
 

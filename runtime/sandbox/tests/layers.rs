@@ -11,11 +11,12 @@ mod support;
 use kiln::{BaseNode, Origin};
 use kiln_engine::ErrorKind;
 use kiln_engine::driver::{Action, Artifact, ArtifactIndex, Builder};
+use kiln_engine::lock::Locked;
 use kiln_sandbox::Sandbox;
 use std::path::{Path, PathBuf};
 use support::{
-    Bench, base, debian_input, fresh_key, input, isolated, locked_base, put_text, quiet, scratch,
-    shell, store,
+    Bench, base, debian_input, fresh_key, input, isolated, label, locked_base, put_text, quiet,
+    scratch, settings, shell, store,
 };
 
 #[test]
@@ -26,8 +27,8 @@ fn equal_content_is_an_equal_artifact() {
         let mut two = Bench::new().await;
         two.sh("rm /etc/hostname; mkdir /srv/d; ln -s a /srv/d/l; printf 'a\\n' >/srv/d/a; touch -d 1999-01-01 /srv/d").await;
         let key = fresh_key("one");
-        let first = one.session.checkpoint(key).await.unwrap();
-        assert_eq!(first, two.session.checkpoint(fresh_key("two")).await.unwrap());
+        let first = one.session.checkpoint(key, &label()).await.unwrap();
+        assert_eq!(first, two.session.checkpoint(fresh_key("two"), &label()).await.unwrap());
         assert_eq!(
             one.sh("stat -c %Y /srv/d/a /srv/d; ls /etc/hostname 2>&1 || :")
                 .await
@@ -49,7 +50,7 @@ fn equal_content_is_an_equal_artifact() {
             other.sh(different).await;
             assert_ne!(
                 first,
-                other.session.checkpoint(fresh_key("other")).await.unwrap(),
+                other.session.checkpoint(fresh_key("other"), &label()).await.unwrap(),
                 "{different}"
             );
         }
@@ -62,8 +63,8 @@ fn what_a_layer_removes_stays_removed_above_it() {
         let mut bench = Bench::new().await;
         bench.run(Action::Remove { dest: "/etc/hostname".into() }).await.unwrap();
         bench.sh("rm -r /usr/share/doc; mkdir /usr/share/doc; echo new >/usr/share/doc/new").await;
-        bench.session.checkpoint(fresh_key("removed")).await.unwrap();
-        let artifact = bench.session.checkpoint(fresh_key("nothing more")).await.unwrap();
+        bench.session.checkpoint(fresh_key("removed"), &label()).await.unwrap();
+        let artifact = bench.session.checkpoint(fresh_key("nothing more"), &label()).await.unwrap();
         let mut above = Bench::on(bench.sandbox.clone(), &artifact).await;
         assert_eq!(above.sh("test ! -e /etc/hostname; ls /usr/share/doc").await, "new");
     });
@@ -76,7 +77,7 @@ async fn stored(store: &Path) -> (Sandbox, kiln_engine::CacheKey, Artifact, Path
     let mut bench = Bench::on(sandbox.clone(), &empty).await;
     bench.run(put_text("/srv/file", "content")).await.unwrap();
     let key = fresh_key("stored");
-    let artifact = bench.session.checkpoint(key).await.unwrap();
+    let artifact = bench.session.checkpoint(key, &label()).await.unwrap();
     let layers = std::fs::read_dir(store.join("sandbox/layers")).unwrap();
     let file = layers.map(|dir| dir.unwrap().path().join("fs/srv/file")).find(|file| file.exists());
     (sandbox, key, artifact, file.unwrap())
@@ -102,7 +103,9 @@ fn a_damaged_layer_is_dropped_and_not_found_again() {
             drop(sandbox);
             damage(&file);
             let sandbox = Sandbox::open(dir.path()).unwrap();
-            let Err(error) = sandbox.open(&artifact).await else { panic!("damage {number}") };
+            let Err(error) = sandbox.open(&artifact, &settings(), &quiet).await else {
+                panic!("damage {number}")
+            };
             assert_eq!(error.kind(), ErrorKind::Damaged, "{number}: {}", error.chain());
             assert!(!file.exists());
             assert_eq!(sandbox.find(&[key]).await.unwrap(), [None]);
@@ -122,7 +125,7 @@ fn a_layer_that_was_only_copied_or_touched_is_still_good() {
         let content = std::fs::read(&file).unwrap();
         std::fs::write(&file, content).unwrap();
         let sandbox = Sandbox::open(dir.path()).unwrap();
-        assert!(sandbox.open(&artifact).await.is_ok());
+        assert!(sandbox.open(&artifact, &settings(), &quiet).await.is_ok());
     });
 }
 
@@ -136,7 +139,7 @@ fn a_torn_index_is_a_miss() {
         assert_eq!(sandbox.find(&[key]).await.unwrap(), [None]);
         let chain = dir.path().join(format!("sandbox/chains/{}", artifact.id));
         std::fs::write(&chain, "").unwrap();
-        assert!(sandbox.open(&artifact).await.is_err());
+        assert!(sandbox.open(&artifact, &settings(), &quiet).await.is_err());
     });
 }
 
@@ -146,8 +149,10 @@ fn two_bases_of_the_same_packages_are_the_same() {
         let sandbox = Sandbox::open(&store()).unwrap();
         let first = base(&sandbox).await;
         let locked = locked_base(&sandbox).await;
-        let again =
-            sandbox.make_base(fresh_key("again"), &debian_input(), &locked, &quiet).await.unwrap();
+        let again = sandbox
+            .make_base(fresh_key("again"), &debian_input(), &Locked::Files(locked), &quiet)
+            .await
+            .unwrap();
         assert_eq!(first, again);
         let mut bench = Bench::on(sandbox, &first).await;
         let sources = bench
@@ -234,10 +239,13 @@ fn an_archive_with_another_digest_is_refused() {
         };
         let mut base = input(BaseNode::RootArchive(archive(format!("sha256:{}", "0".repeat(64)))));
         base.root = dir.path().to_owned();
-        let error = sandbox.make_base(fresh_key("archive"), &base, &[], &quiet).await.unwrap_err();
+        let error = sandbox
+            .make_base(fresh_key("archive"), &base, &Locked::nothing(), &quiet)
+            .await
+            .unwrap_err();
         assert!(error.to_string().contains("has digest `sha256:5f70bf18"), "{}", error.chain());
         let right = format!("blake3:{}", kiln_engine::Digest::of(&[0; 1024]));
         base.node = BaseNode::RootArchive(archive(right));
-        sandbox.make_base(fresh_key("archive"), &base, &[], &quiet).await.unwrap();
+        sandbox.make_base(fresh_key("archive"), &base, &Locked::nothing(), &quiet).await.unwrap();
     });
 }

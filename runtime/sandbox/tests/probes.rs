@@ -12,7 +12,7 @@ use kiln::Test;
 use kiln_engine::driver::{Artifact, Builder, TestOutcome, TestPlan};
 use kiln_sandbox::Sandbox;
 use std::collections::BTreeMap;
-use support::{Bench, base, fresh_key, isolated, put_text, quiet, scratch, store, with};
+use support::{Bench, base, fresh_key, isolated, label, put_text, quiet, scratch, store, with};
 
 fn plan(tests: Vec<Test>) -> TestPlan {
     TestPlan { start: vec![], env: BTreeMap::new(), tests }
@@ -33,7 +33,7 @@ async fn serving(bench: &mut Bench) -> Artifact {
     bench.run(put_text("/etc/systemd/system/answer@.service", service)).await.unwrap();
     bench.run(with(put_text("/opt/answer", answer), 0o755, "root")).await.unwrap();
     bench.sh("systemctl --quiet enable answer.socket").await;
-    bench.session.checkpoint(fresh_key("serving")).await.unwrap()
+    bench.session.checkpoint(fresh_key("serving"), &label()).await.unwrap()
 }
 
 #[test]

@@ -13,7 +13,7 @@ use kiln_engine::driver::{Action, Content};
 use kiln_engine::inputs::{Entry, EntryKind, Manifest};
 use std::path::Path;
 use std::sync::Arc;
-use support::{Bench, file_of, fresh_key, isolated, put, put_text, with};
+use support::{Bench, file_of, fresh_key, isolated, label, put, put_text, with};
 
 fn file(path: &str, content: &str, executable: bool) -> Entry {
     let (digest, size) = (Digest::of(content.as_bytes()), content.len() as u64);
@@ -147,7 +147,7 @@ fn a_session_that_is_kept_can_be_entered() {
     isolated(|| async {
         let mut bench = Bench::new().await;
         bench.sh("echo before >/srv/file").await;
-        bench.session.checkpoint(fresh_key("kept")).await.unwrap();
+        bench.session.checkpoint(fresh_key("kept"), &label()).await.unwrap();
         bench.sh("echo after >/srv/later").await;
         let enter = bench.session.keep().await.unwrap();
         let output = std::process::Command::new(&enter)
@@ -194,19 +194,19 @@ fn figures() {
         bench.sh("true").await;
         t("second command", now);
         let now = Instant::now();
-        bench.session.checkpoint(fresh_key("small")).await.unwrap();
+        bench.session.checkpoint(fresh_key("small"), &label()).await.unwrap();
         t("checkpoint of nothing", now);
         let now = Instant::now();
         bench.run(put("/srv/many", many.clone())).await.unwrap();
         t("put 10k files", now);
         let now = Instant::now();
-        let artifact = bench.session.checkpoint(fresh_key("many")).await.unwrap();
+        let artifact = bench.session.checkpoint(fresh_key("many"), &label()).await.unwrap();
         t("checkpoint of 10k files", now);
         let now = Instant::now();
         bench.run(put("/srv/large", large.clone())).await.unwrap();
         t("put 50 MB", now);
         let now = Instant::now();
-        bench.session.checkpoint(fresh_key("large")).await.unwrap();
+        bench.session.checkpoint(fresh_key("large"), &label()).await.unwrap();
         t("checkpoint of 50 MB", now);
         let again = kiln_sandbox::Sandbox::open(&support::store()).unwrap();
         let now = Instant::now();

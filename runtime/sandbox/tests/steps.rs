@@ -10,7 +10,7 @@ mod support;
 
 use kiln_engine::driver::{Action, ArtifactIndex, Program};
 use kiln_engine::{Digest, ErrorKind};
-use support::{Bench, fresh_key, isolated, put_text, quiet, shell, with};
+use support::{Bench, Lines, fresh_key, isolated, label, put_text, quiet, shell, with};
 
 #[test]
 fn a_layer_of_puts_and_commands_is_kept_and_found() {
@@ -19,7 +19,7 @@ fn a_layer_of_puts_and_commands_is_kept_and_found() {
         bench.run(put_text("/etc/greeting", "hello\n")).await.unwrap();
         assert_eq!(bench.sh("cat /etc/greeting; echo done >/srv/mark").await, "hello");
         let key = fresh_key("kept");
-        let artifact = bench.session.checkpoint(key).await.unwrap();
+        let artifact = bench.session.checkpoint(key, &label()).await.unwrap();
         assert_eq!(bench.sandbox.find(&[key]).await.unwrap(), [Some(artifact.clone())]);
         // The session goes on, and so does another on the artifact.
         assert_eq!(bench.sh("cat /srv/mark").await, "done");
@@ -113,9 +113,9 @@ fn a_network_step_leaves_no_trace_of_the_host() {
         action.network = true;
         bench.run(action).await.unwrap();
         assert_eq!(bench.sh("cat /tmp/shared; cat /etc/resolv.conf").await, "x");
-        let changed = bench.session.checkpoint(fresh_key("trace")).await.unwrap();
+        let changed = bench.session.checkpoint(fresh_key("trace"), &label()).await.unwrap();
         let mut none = Bench::new().await;
-        assert_eq!(none.session.checkpoint(fresh_key("none")).await.unwrap(), changed);
+        assert_eq!(none.session.checkpoint(fresh_key("none"), &label()).await.unwrap(), changed);
     });
 }
 
@@ -129,13 +129,13 @@ fn an_image_without_a_resolver_file_or_with_a_link_is_not_changed_by_the_network
         isolated(|| async {
             let mut bench = Bench::new().await;
             bench.sh(prepare).await;
-            let artifact = bench.session.checkpoint(fresh_key("without")).await.unwrap();
+            let artifact = bench.session.checkpoint(fresh_key("without"), &label()).await.unwrap();
             let mut action = shell("test -s /etc/resolv.conf");
             action.network = true;
             bench.run(action).await.unwrap();
-            let changed = bench.session.checkpoint(fresh_key("after")).await.unwrap();
+            let changed = bench.session.checkpoint(fresh_key("after"), &label()).await.unwrap();
             let mut none = Bench::on(bench.sandbox.clone(), &artifact).await;
-            let unchanged = none.session.checkpoint(fresh_key("none")).await.unwrap();
+            let unchanged = none.session.checkpoint(fresh_key("none"), &label()).await.unwrap();
             assert_eq!(changed, unchanged, "{prepare}");
         });
     }
@@ -172,8 +172,9 @@ fn a_step_that_nobody_waits_for_any_more_ends() {
         let begun = tokio::sync::Notify::new();
         let output = |_: &str| begun.notify_one();
         let action = Action::Exec(shell("echo begun; setsid sleep 1000 & sleep 1000"));
+        let lines = Lines(&output);
         tokio::select! {
-            _ = bench.session.run(&action, &output) => panic!("it ended by itself"),
+            _ = bench.session.run(std::slice::from_ref(&action), &lines) => panic!("it ended by itself"),
             () = begun.notified() => {}
         }
         assert_eq!(bench.sh(PROCESSES).await, "0");

@@ -1,19 +1,27 @@
+use super::interruption::interruption;
 use crate::args::{Bake as BakeArgs, Global};
 use crate::exit::{Ended, Exit};
-use crate::project::Project;
+use crate::project::{Project, Recipes};
 use crate::report::Report;
 use kiln_engine::bake::{Bake, OnError, Options, Outcome};
 use kiln_engine::driver::Builder;
 use kiln_engine::{Error, ErrorKind, Event};
-use kiln_sandbox::Sandbox;
 use std::time::Instant;
 use tokio::sync::watch;
 
-pub(crate) async fn execute(global: &Global, args: &BakeArgs, report: &Report) -> Ended {
+pub(crate) async fn execute(
+    global: &Global,
+    args: &BakeArgs,
+    recipes: Recipes<'_>,
+    report: &Report,
+) -> Ended {
     let started = Instant::now();
-    let mut project = Project::read(global, &args.images.images)?;
-    let sandbox = Sandbox::open(project.store.root()).map_err(|error| vec![error])?;
-    let outcome = bake(global, args.on_error.into(), &mut project, &sandbox, report).await?;
+    let mut project = Project::read(global, recipes).await?;
+    let interrupted = interruption(report.clone());
+    let builder = project.builder(interrupted.clone()).await?;
+    let on_error = args.on_error.into();
+    let outcome =
+        bake(global, on_error, &mut project, builder.as_ref(), interrupted, report).await?;
     images(&project, &outcome, report);
     let (built, cached, failed) = outcome.counts();
     report.summary(built, cached, failed, started.elapsed());
@@ -24,16 +32,12 @@ pub(crate) async fn execute(global: &Global, args: &BakeArgs, report: &Report) -
 pub(super) async fn bake(
     global: &Global,
     on_error: OnError,
-    project: &mut Project,
+    project: &mut Project<'_>,
     builder: &dyn Builder,
+    interrupted: watch::Receiver<bool>,
     report: &Report,
 ) -> Result<Outcome, Vec<Error>> {
-    let options = Options {
-        jobs: jobs(global),
-        on_error,
-        locked: global.locked,
-        interrupted: interruption(report.clone()),
-    };
+    let options = Options { jobs: jobs(global), on_error, locked: global.locked, interrupted };
     report.started(project.wanted.len());
     // Each try drops at least one damaged layer, so the number of nodes bounds the tries.
     for _ in 0..=project.wanted.len() {
@@ -60,7 +64,7 @@ pub(super) async fn bake(
 }
 
 /// Says what each complete image became.
-pub(super) fn images(project: &Project, outcome: &Outcome, report: &Report) {
+pub(super) fn images(project: &Project<'_>, outcome: &Outcome, report: &Report) {
     for entry in project.images() {
         if let Some(artifact) = outcome.artifact(entry.tip) {
             report.event(Event::Image {
@@ -75,24 +79,4 @@ pub(super) fn images(project: &Project, outcome: &Outcome, report: &Report) {
 fn jobs(global: &Global) -> usize {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     global.jobs.map_or_else(cores, usize::from)
-}
-
-/// Turns true at the first Ctrl-C or SIGTERM. A second one ends the process; the next run cleans up.
-fn interruption(report: Report) -> watch::Receiver<bool> {
-    let (sender, receiver) = watch::channel(false);
-    tokio::spawn(async move {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut int), Ok(mut term)) =
-            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-        else {
-            return;
-        };
-        let mut asked = async || tokio::select! { _ = int.recv() => (), _ = term.recv() => () };
-        asked().await;
-        report.warning("stopping and cleaning up; once more to stop at once");
-        let _ = sender.send(true);
-        asked().await;
-        std::process::exit(130);
-    });
-    receiver
 }

@@ -1,18 +1,21 @@
 use crate::args::Global;
 use crate::exit::{Ended, Exit};
-use crate::project::{Project, short};
+use crate::project::{Project, Recipes, short};
 use crate::report::Report;
 use kiln_engine::Error;
 use kiln_engine::key::Field;
 use kiln_engine::plan::Planned;
-use kiln_sandbox::LayerIndex;
 use petgraph::graph::NodeIndex;
 
-pub(crate) async fn execute(global: &Global, node: &str, report: &Report) -> Ended {
-    let image = node.split('/').next().unwrap_or(node);
-    let project = Project::read(global, &[image.to_owned()])?;
-    let index = LayerIndex::of(project.store.root());
-    let plan = project.plan(&index).await?;
+pub(crate) async fn execute(
+    global: &Global,
+    node: &str,
+    recipes: Recipes<'_>,
+    report: &Report,
+) -> Ended {
+    let project = Project::read(global, recipes).await?;
+    let index = project.index().await?;
+    let plan = project.plan(index.as_ref()).await?;
     let graph = project.keyed.graph();
     let (from, to) = match (graph.find(node), project.images().next()) {
         (Some(index), _) => (index, index),
@@ -56,7 +59,7 @@ fn seconds(ms: u64) -> f64 {
     ms as f64 / 1000.0
 }
 
-fn unknown(project: &Project, node: &str) -> Error {
+fn unknown(project: &Project<'_>, node: &str) -> Error {
     let graph = project.keyed.graph();
     let image = node.split('/').next().unwrap_or(node);
     let names = graph.indices().map(|index| graph.node(index).name.to_string());

@@ -1,7 +1,8 @@
+use super::interruption::interruption;
 use super::owned::Owned;
 use crate::args::{Export as ExportArgs, Global};
 use crate::exit::{Ended, Exit};
-use crate::project::Project;
+use crate::project::{Project, Recipes};
 use crate::report::Report;
 use kiln_engine::Error;
 use kiln_engine::bake::OnError;
@@ -9,15 +10,22 @@ use kiln_sandbox::{ExportSpec, Sandbox, oci};
 use std::path::PathBuf;
 use std::time::Instant;
 
-pub(crate) async fn execute(global: &Global, args: &ExportArgs, report: &Report) -> Ended {
+pub(crate) async fn execute(
+    global: &Global,
+    args: &ExportArgs,
+    recipes: Recipes<'_>,
+    report: &Report,
+) -> Ended {
     let started = Instant::now();
     let one = |error: Error| vec![error];
     let to = args.output.clone().unwrap_or_else(|| PathBuf::from("out").join(&args.image));
     oci::check(&to, &args.tag).map_err(one)?;
-    let mut project = Project::read(global, std::slice::from_ref(&args.image))?;
+    let mut project = Project::read(global, recipes).await?;
     let sandbox = Sandbox::open(project.store.root()).map_err(one)?;
+    let interrupted = interruption(report.clone());
     let outcome =
-        super::bake::bake(global, OnError::Cleanup, &mut project, &sandbox, report).await?;
+        super::bake::bake(global, OnError::Cleanup, &mut project, &sandbox, interrupted, report)
+            .await?;
     let (built, cached, failed) = outcome.counts();
     for entry in project.images() {
         let Some(artifact) = outcome.artifact(entry.tip) else { continue };

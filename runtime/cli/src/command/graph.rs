@@ -1,15 +1,15 @@
-use crate::args::{Global, GraphFormat, Images};
+use crate::args::{Global, GraphFormat};
 use crate::exit::{Ended, Exit};
-use crate::project::Project;
+use crate::project::{Project, Recipes};
 use crate::report::Report;
 
 pub(crate) fn execute(
     global: &Global,
     language: GraphFormat,
-    args: &Images,
+    recipes: Recipes<'_>,
     report: &Report,
 ) -> Ended {
-    let project = Project::read_recipes(global, &args.images)?;
+    let project = Project::read_recipes(global, recipes)?;
     report.text(match language {
         GraphFormat::Dot => "digraph kiln {\n  rankdir=LR;\n  node [shape=box];",
         GraphFormat::Mermaid => "graph LR",

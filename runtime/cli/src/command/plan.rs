@@ -1,15 +1,19 @@
 use crate::args::{Format, Global, Plan as PlanArgs};
 use crate::exit::{Ended, Exit};
-use crate::project::{Project, short};
+use crate::project::{Project, Recipes, short};
 use crate::report::Report;
 use kiln_engine::plan::{Plan, Planned};
-use kiln_sandbox::LayerIndex;
 use serde_json::json;
 
-pub(crate) async fn execute(global: &Global, args: &PlanArgs, report: &Report) -> Ended {
-    let project = Project::read(global, &args.images.images)?;
-    let index = LayerIndex::of(project.store.root());
-    let plan = project.plan(&index).await?;
+pub(crate) async fn execute(
+    global: &Global,
+    args: &PlanArgs,
+    recipes: Recipes<'_>,
+    report: &Report,
+) -> Ended {
+    let project = Project::read(global, recipes).await?;
+    let index = project.index().await?;
+    let plan = project.plan(index.as_ref()).await?;
     match global.format {
         Format::Text => text(&project, &plan, report),
         Format::Json => report.document(&document(&project, &plan)),
@@ -18,7 +22,7 @@ pub(crate) async fn execute(global: &Global, args: &PlanArgs, report: &Report) -
     Ok(if changes { Exit::Changes } else { Exit::Done })
 }
 
-fn text(project: &Project, plan: &Plan, report: &Report) {
+fn text(project: &Project<'_>, plan: &Plan, report: &Report) {
     let mut image = "";
     let width = plan.nodes.keys().map(|index| project.name(*index).layer.len()).max().unwrap_or(0);
     for (index, planned) in &plan.nodes {
@@ -40,7 +44,7 @@ fn text(project: &Project, plan: &Plan, report: &Report) {
     });
 }
 
-fn document(project: &Project, plan: &Plan) -> serde_json::Value {
+fn document(project: &Project<'_>, plan: &Plan) -> serde_json::Value {
     let nodes = plan.nodes.iter().map(|(index, planned)| {
         let name = project.name(*index);
         match planned {

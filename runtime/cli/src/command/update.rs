@@ -1,15 +1,20 @@
+use super::interruption::interruption;
 use crate::args::{Global, Images};
 use crate::exit::{Ended, Exit};
-use crate::project::Project;
+use crate::project::{Project, Recipes};
 use crate::report::Report;
 use kiln_engine::Error;
 use kiln_engine::bake::OnError;
 use kiln_engine::lock::changes_of;
-use kiln_sandbox::Sandbox;
 use std::time::Instant;
 
 /// Resolves again by building what asks: what a package needs depends on what it is installed on.
-pub(crate) async fn execute(global: &Global, args: &Images, report: &Report) -> Ended {
+pub(crate) async fn execute(
+    global: &Global,
+    args: &Images,
+    recipes: Recipes<'_>,
+    report: &Report,
+) -> Ended {
     if global.locked {
         return Err(vec![
             Error::input("`update` changes kiln.lock, and `--locked` is set")
@@ -17,15 +22,23 @@ pub(crate) async fn execute(global: &Global, args: &Images, report: &Report) -> 
         ]);
     }
     let started = Instant::now();
-    let mut project = Project::read(global, &args.images)?;
-    let sandbox = Sandbox::open(project.store.root()).map_err(|error| vec![error])?;
+    let mut project = Project::read(global, recipes).await?;
+    let interrupted = interruption(report.clone());
+    let builder = project.builder(interrupted.clone()).await?;
     let before = project.lock.entries();
     project.lock.refresh(project.keyed.entries());
     project.keyed.relock(&project.lock);
-    let outcome =
-        super::bake::bake(global, OnError::Cleanup, &mut project, &sandbox, report).await?;
+    let outcome = super::bake::bake(
+        global,
+        OnError::Cleanup,
+        &mut project,
+        builder.as_ref(),
+        interrupted,
+        report,
+    )
+    .await?;
     if args.images.is_empty() {
-        project.lock.retain(&project.keyed.entries());
+        project.lock.retain(project.driver.name(), &project.keyed.entries());
     }
     project.lock.save().map_err(|error| vec![error])?;
     let after = project.lock.entries();

@@ -1,8 +1,10 @@
 use super::log::Log;
 use super::{Bake, NodeOutcome, State, join_all};
-use crate::driver::{Artifact, Session};
+use crate::driver::{Artifact, Label, Session};
 use crate::event::Event;
+use crate::graph::{Node, NodeKind};
 use crate::key::{Definition, Field, Parent, cache_key};
+use crate::lock::Locked;
 use crate::plan::Planned;
 use crate::store::Record;
 use crate::{CacheKey, Error};
@@ -24,7 +26,7 @@ pub(super) struct Chain<'a> {
 /// A session that goes on from one layer to the next, with the permit it works under.
 pub(super) struct Open<'a> {
     session: Option<Box<dyn Session>>,
-    permit: SemaphorePermit<'a>,
+    _permit: SemaphorePermit<'a>,
 }
 
 /// A node that is there now.
@@ -60,7 +62,7 @@ impl<'a> Chain<'a> {
         let mut open = match open {
             Some(open) => open,
             None => match self.state.permits.acquire().await {
-                Ok(permit) => Open { session: None, permit },
+                Ok(permit) => Open { session: None, _permit: permit },
                 Err(_) => return,
             },
         };
@@ -86,12 +88,12 @@ impl<'a> Chain<'a> {
             match children[..] {
                 [only] => index = only,
                 [] => break,
-                [..] => {
-                    self.close(open.session.take()).await;
-                    drop(open.permit);
-                    let chains =
-                        children.iter().map(|child| self.build(*child, below.clone(), None));
-                    join_all(chains.collect()).await;
+                // The session goes on with the first; the others open one each.
+                [first, ref others @ ..] => {
+                    let mut chains = vec![self.build(first, below.clone(), Some(open))];
+                    let others = others.iter();
+                    chains.extend(others.map(|child| self.build(*child, below.clone(), None)));
+                    join_all(chains).await;
                     return;
                 }
             }
@@ -114,6 +116,7 @@ impl<'a> Chain<'a> {
         let Some(definition) = keyed.definition(index) else {
             return Err(Error::environment(format!("`{}` was not read", node.name)).into());
         };
+        let architecture = &keyed.target().architecture;
         let parent = match below {
             None => Parent::None,
             Some((_, Artifact { output: Some(output), .. })) if builder.gives_outputs() => {
@@ -121,8 +124,7 @@ impl<'a> Chain<'a> {
             }
             Some((key, _)) => Parent::Key(*key),
         };
-        let key_of =
-            |fields: &[Field]| cache_key(builder.format(), keyed.architecture(), &parent, fields);
+        let key_of = |fields: &[Field]| cache_key(builder.format(), architecture, &parent, fields);
         let mut lease = None;
         if let Ok(fields) = definition.fields(lock) {
             let key = key_of(&fields);
@@ -140,13 +142,18 @@ impl<'a> Chain<'a> {
         (events)(Event::Building { node: node.name.clone(), why, steps: node.steps() });
         let started = Instant::now();
         let log = Log::new(events, &node.name);
-        let (key, fields, artifact) = match below {
-            None => self.base(index, definition, key_of, &log).await?,
-            Some((_, below)) => {
-                let opened = match session.take() {
-                    Some(session) => session,
-                    None => builder.open(below).await?,
-                };
+        let (key, fields, artifact) = match (below, &node.kind) {
+            (None, _) => self.base(index, definition, key_of, &log).await?,
+            (Some(below), NodeKind::Image(image)) => {
+                let opened = self.opened(index, below, session, &log).await?;
+                let fields = self.locked_fields(definition)?;
+                let key = key_of(&fields);
+                let label = label(node, below);
+                let artifact = self.publish(image, opened, key, label, &log).await?;
+                (key, fields, artifact)
+            }
+            (Some(below), _) => {
+                let opened = self.opened(index, below, session, &log).await?;
                 let mut ended = match self.bake.run_steps(index, definition, opened, &log).await {
                     Ok(session) => session,
                     Err(failed) => {
@@ -156,7 +163,7 @@ impl<'a> Chain<'a> {
                 };
                 let fields = self.locked_fields(definition)?;
                 let key = key_of(&fields);
-                let artifact = ended.checkpoint(key).await?;
+                let artifact = ended.checkpoint(key, &label(node, below)).await?;
                 *session = Some(ended);
                 (key, fields, artifact)
             }
@@ -178,12 +185,34 @@ impl<'a> Chain<'a> {
         };
         let trees: Vec<_> =
             definition.trees.iter().map(|(digest, tree)| (*digest, &**tree)).collect();
-        store.keep(self.bake.project, &record, &trees)?;
+        store.keep(self.bake.project, &keyed.target().builder, &record, &trees)?;
         if !options.locked {
             lock.save()?;
         }
         (events)(Event::Built { node: node.name.clone(), key: key.to_string(), ms });
         Ok(Ready { key, artifact, built: true })
+    }
+
+    /// The session that goes on from the layer below, or one of its own.
+    async fn opened(
+        self,
+        index: NodeIndex,
+        (_, below): &(CacheKey, Artifact),
+        session: &mut Option<Box<dyn Session>>,
+        log: &Log<'_>,
+    ) -> Result<Box<dyn Session>, Error> {
+        let settings = self.bake.keyed.graph().node(index).settings();
+        match session.take() {
+            Some(session) => Ok(session),
+            None => {
+                let output = |line: &str| log.line(line);
+                let opened = self.bake.builder.open(below, &settings, &output).await;
+                opened.map_err(|error| match error.origin() {
+                    Some(_) => error,
+                    None => error.at(&settings.origin),
+                })
+            }
+        }
     }
 
     async fn base(
@@ -200,13 +229,17 @@ impl<'a> Chain<'a> {
         };
         let output = |line: &str| log.line(line);
         let make = async {
-            let mut locked = Vec::new();
-            if let Some(id) = &definition.base_entry {
-                if lock.get(id).is_none() {
-                    lock.insert(id.clone(), builder.resolve_base(&base, &output).await?);
-                }
-                locked = lock.get(id).unwrap_or_default();
-            }
+            let locked = match &definition.base_entry {
+                None => Locked::nothing(),
+                Some(id) => match lock.get(id) {
+                    Some(locked) => locked,
+                    None => {
+                        let locked = builder.resolve_base(&base, &output).await?;
+                        lock.insert(id.clone(), locked.clone());
+                        lock.get(id).unwrap_or(locked)
+                    }
+                },
+            };
             let fields = self.locked_fields(definition)?;
             let key = key_of(&fields);
             let artifact = builder.make_base(key, &base, &locked, &output).await?;
@@ -262,4 +295,8 @@ impl<'a> Chain<'a> {
             self.bake.close(session).await;
         }
     }
+}
+
+fn label(node: &Node, (below, _): &(CacheKey, Artifact)) -> Label {
+    Label { node: node.name.clone(), parent: Some(*below) }
 }

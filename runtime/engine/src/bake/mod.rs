@@ -1,8 +1,10 @@
 //! Executes a plan: chains of layers side by side, each in one session as far as it goes.
 
+mod batch;
 mod chain;
 mod log;
 mod outcome;
+mod publish;
 mod steps;
 
 pub use outcome::{NodeOutcome, Outcome};

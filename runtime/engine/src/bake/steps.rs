@@ -1,9 +1,9 @@
+use super::batch::Steps;
 use super::log::Log;
 use super::{Bake, OnError};
-use crate::driver::{Action, Session};
+use crate::driver::Session;
 use crate::event::Event;
-use crate::key::{Definition, Prepared, Step};
-use crate::lock::LockedFile;
+use crate::key::{Definition, Step};
 use crate::{Error, ErrorKind};
 use petgraph::graph::NodeIndex;
 
@@ -14,7 +14,7 @@ pub(super) struct StepFailed {
 }
 
 impl Bake<'_> {
-    /// Runs the steps of a layer in a session, resolving what is not locked.
+    /// Runs the steps of a layer in a session: in one batch, but for what must be resolved first.
     pub(super) async fn run_steps(
         &self,
         index: NodeIndex,
@@ -22,59 +22,27 @@ impl Bake<'_> {
         mut session: Box<dyn Session>,
         log: &Log<'_>,
     ) -> Result<Box<dyn Session>, StepFailed> {
-        for (position, step) in definition.steps.iter().enumerate() {
-            (self.events)(Event::Step {
-                node: self.name(index).clone(),
-                index: position + 1,
-                title: step.title.clone(),
-                origin: step.origin.clone(),
-            });
-            for prepared in &step.actions {
-                let mut interrupted = self.options.interrupted.clone();
-                let ended = tokio::select! {
-                    biased;
-                    _ = interrupted.wait_for(|asked| *asked) => Err(Error::interrupted()),
-                    ended = self.run_action(prepared, session.as_mut(), log) => ended,
+        let steps = Steps::new(self, index, definition, log);
+        let mut interrupted = self.options.interrupted.clone();
+        let ended = tokio::select! {
+            biased;
+            _ = interrupted.wait_for(|asked| *asked) => Err((steps.last_begun(), Error::interrupted())),
+            ended = steps.run(session.as_mut()) => ended,
+        };
+        match ended {
+            Ok(()) => Ok(session),
+            Err((position, error)) => {
+                let error = match *self.options.interrupted.borrow() {
+                    true => Error::interrupted(),
+                    false => error,
                 };
-                if let Err(error) = ended {
-                    let error = if *self.options.interrupted.borrow() {
-                        Error::interrupted()
-                    } else {
-                        error
-                    };
-                    return Err(StepFailed { error: self.in_words(index, step, error), session });
-                }
+                let error = match definition.steps.get(position) {
+                    Some(step) => self.in_words(index, step, error),
+                    None => error,
+                };
+                Err(StepFailed { error, session })
             }
         }
-        Ok(session)
-    }
-
-    async fn run_action(
-        &self,
-        prepared: &Prepared,
-        session: &mut dyn Session,
-        log: &Log<'_>,
-    ) -> Result<(), Error> {
-        let output = |line: &str| log.line(line);
-        let Some((id, script)) = &prepared.wants else {
-            return session.run(&prepared.action, &output).await;
-        };
-        let Action::Exec(exec) = &prepared.action else {
-            return session.run(&prepared.action, &output).await;
-        };
-        let files = match self.lock.get(id) {
-            Some(files) => files,
-            None => {
-                let printed = session.resolve(script, exec.limits, &output).await?;
-                let files =
-                    printed.lines().map(str::parse).collect::<Result<Vec<LockedFile>, _>>()?;
-                self.lock.insert(id.clone(), files);
-                self.lock.get(id).unwrap_or_default()
-            }
-        };
-        let mut exec = exec.clone();
-        exec.files = Some(files);
-        session.run(&Action::Exec(exec), &output).await
     }
 
     /// Says of which step of which layer an error is.

@@ -18,6 +18,8 @@ pub enum Action {
         /// Absolute path in the image.
         dest: String,
     },
+    /// Restart the machine, where one runs.
+    Reboot,
 }
 
 /// See [`kiln::Put`].

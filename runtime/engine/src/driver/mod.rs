@@ -6,7 +6,15 @@
 mod action;
 mod artifact;
 mod builder;
+mod garbage;
+mod index;
+mod publish;
+mod session;
 
 pub use action::{Action, Content, ExecAction, Program, PutAction};
 pub use artifact::Artifact;
-pub use builder::{ArtifactIndex, BaseInput, Builder, Output, Session, TestOutcome, TestPlan};
+pub use builder::{BaseInput, Builder, Output, Settings};
+pub use garbage::{Collector, Fate, Found};
+pub use index::ArtifactIndex;
+pub use publish::{Publish, Published, TestOutcome, TestPlan};
+pub use session::{ActionFailed, Label, Progress, Session};

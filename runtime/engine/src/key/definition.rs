@@ -1,12 +1,10 @@
-use super::{Field, Fields};
+use super::{Field, Fields, Target, cover};
 use crate::driver::{Action, Content, ExecAction, Program, PutAction};
 use crate::graph::{Node, NodeKind};
 use crate::inputs::{Input, Inputs, Manifest, render};
-use crate::lock::{EntryId, LockFile, LockedFile};
+use crate::lock::{EntryId, LockFile};
 use crate::{Digest, Error, NodeName};
-use kiln::{
-    BaseNode, Command, Debian, Exec, Limits, Mode, Op, Origin, Owner, Put, RootArchive, Source,
-};
+use kiln::{Ami, AmiSource, BaseNode, Command, Debian, Exec, Op, Origin, Put, RootArchive, Source};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -25,7 +23,8 @@ pub struct Definition {
     pub steps: Vec<Step>,
     /// The trees that it copies: kept, so that `explain` can name the file that changed.
     pub trees: Vec<(Digest, Arc<Manifest>)>,
-    base: Fields,
+    /// What is the node's own beside its steps.
+    own: Fields,
 }
 
 /// A step, ready to run.
@@ -57,7 +56,7 @@ impl Definition {
     /// Each input that cannot be read, with its origin: all of them.
     pub fn read(
         node: &Node,
-        architecture: &str,
+        target: &Target,
         inputs: &Inputs,
         resolve_layout: ResolveLayout,
     ) -> Result<Self, Vec<Error>> {
@@ -66,18 +65,24 @@ impl Definition {
             manifest: None,
             steps: Vec::new(),
             trees: Vec::new(),
-            base: Fields::default(),
+            own: Fields::default(),
         };
+        cover::builder(&mut definition.own, node.builder.as_ref());
         match &node.kind {
             NodeKind::Base(base) => definition
-                .read_base(node, base, architecture, resolve_layout)
+                .read_base(node, base, target, resolve_layout)
                 .map_err(|error| vec![error.at(&node.origin)])?,
+            NodeKind::Image(image) => {
+                cover::volume(&mut definition.own, node.builder.as_ref());
+                cover::image(&mut definition.own, image)
+                    .map_err(|error| vec![error.at(&node.origin)])?;
+            }
             NodeKind::Layer(layer) => {
                 let mut errors = Vec::new();
                 for step in &layer.steps {
                     let mut actions = Vec::with_capacity(step.ops.len());
                     for op in &step.ops {
-                        match definition.prepare(op, &node.name, &node.root, architecture, inputs) {
+                        match definition.prepare(op, &node.name, &node.root, target, inputs) {
                             Ok(prepared) => actions.push(prepared),
                             Err(error) => errors.push(error.at(&step.origin)),
                         }
@@ -101,31 +106,49 @@ impl Definition {
         &mut self,
         node: &Node,
         base: &BaseNode,
-        architecture: &str,
+        target: &Target,
         resolve_layout: ResolveLayout,
     ) -> Result<(), Error> {
         match base {
             BaseNode::Debian(Debian { origin: _, suite, mirror, include }) => {
-                self.base.put("base", "debian");
-                self.base.put("suite", suite);
-                self.base.put("mirror", mirror);
+                self.own.put("base", "debian");
+                self.own.put("suite", suite);
+                self.own.put("mirror", mirror);
                 for package in include {
-                    self.base.put("include", package);
+                    self.own.put("include", package);
                 }
-                self.base_entry = Some(EntryId::base(suite, mirror, include, architecture));
+                let mut request = format!("debian {suite}");
+                for package in include {
+                    request.push_str(&format!(" +{package}"));
+                }
+                request.push_str(&format!(" from {mirror}"));
+                self.base_entry = Some(EntryId::base(request, target));
+            }
+            BaseNode::Ami(Ami { origin: _, source }) => {
+                self.own.put("base", "ami");
+                let request = match source {
+                    AmiSource::Id(id) => {
+                        self.own.put("image", id);
+                        return Ok(());
+                    }
+                    AmiSource::Parameter(name) => format!("ami of parameter {name}"),
+                    AmiSource::Newest { owner, name } => format!("newest ami {name} of {owner}"),
+                };
+                self.own.put("request", &request);
+                self.base_entry = Some(EntryId::base(request, target));
             }
             BaseNode::OciLayout(layout) => {
                 let manifest =
                     resolve_layout(&node.root.join(&layout.path), layout.tag.as_deref())?;
-                self.base.put("base", "oci");
-                self.base.put("manifest", &manifest);
+                self.own.put("base", "oci");
+                self.own.put("manifest", &manifest);
                 self.manifest = Some(manifest);
             }
             BaseNode::RootArchive(RootArchive { origin: _, path: _, digest }) => {
-                self.base.put("base", "archive");
-                self.base.put("digest", digest);
+                self.own.put("base", "archive");
+                self.own.put("digest", digest);
             }
-            BaseNode::Scratch(_) => self.base.put("base", "scratch"),
+            BaseNode::Scratch(_) => self.own.put("base", "scratch"),
             BaseNode::Image(_) => {}
         }
         Ok(())
@@ -136,13 +159,14 @@ impl Definition {
         op: &Op,
         name: &NodeName,
         root: &Path,
-        architecture: &str,
+        target: &Target,
         inputs: &Inputs,
     ) -> Result<Prepared, Error> {
         match op {
             Op::Put(put) => {
                 Ok(Prepared { action: Action::Put(self.put(put, root, inputs)?), wants: None })
             }
+            Op::Reboot => Ok(Prepared { action: Action::Reboot, wants: None }),
             Op::Remove { dest } => {
                 Ok(Prepared { action: Action::Remove { dest: dest.clone() }, wants: None })
             }
@@ -169,7 +193,7 @@ impl Definition {
                     files: None,
                 });
                 let wants = resolve.as_ref().map(|resolve| {
-                    (EntryId::layer(name, &resolve.request, architecture), resolve.script.clone())
+                    (EntryId::layer(name, &resolve.request, target), resolve.script.clone())
                 });
                 Ok(Prepared { action, wants })
             }
@@ -213,27 +237,28 @@ impl Definition {
     /// # Errors
     /// The lock entries that are missing.
     pub fn fields(&self, lock: &LockFile) -> Result<Vec<Field>, Vec<EntryId>> {
-        let mut fields = self.base.clone();
+        let mut fields = self.own.clone();
         let mut missing = Vec::new();
         if let Some(id) = &self.base_entry {
             match lock.get(id) {
-                Some(files) => locked(&mut fields, &files),
+                Some(entry) => cover::locked(&mut fields, &entry),
                 None => missing.push(id.clone()),
             }
         }
         let mut trees = self.trees.iter().map(|(digest, _)| *digest);
         for prepared in self.steps.iter().flat_map(|step| &step.actions) {
             match &prepared.action {
-                Action::Put(action) => put_fields(&mut fields, action, &mut trees),
-                Action::Exec(action) => exec_fields(&mut fields, action),
+                Action::Put(action) => cover::put(&mut fields, action, &mut trees),
+                Action::Exec(action) => cover::exec(&mut fields, action),
                 Action::Remove { dest } => {
                     fields.next_op("remove");
                     fields.put("dest", dest);
                 }
+                Action::Reboot => fields.next_op("reboot"),
             }
             if let Some((id, _)) = &prepared.wants {
                 match lock.get(id) {
-                    Some(files) => locked(&mut fields, &files),
+                    Some(entry) => cover::locked(&mut fields, &entry),
                     None => missing.push(id.clone()),
                 }
             }
@@ -264,83 +289,6 @@ impl Definition {
         let steps = self.steps.iter();
         steps.flat_map(|step| step.actions.iter().map(|_| step.title.clone())).collect()
     }
-}
-
-fn put_fields(fields: &mut Fields, action: &PutAction, trees: &mut impl Iterator<Item = Digest>) {
-    let PutAction { dest, content, mode, directory_mode, owner: Owner { user, group } } = action;
-    fields.next_op("put");
-    fields.put("dest", dest);
-    let mut default_mode = 0o644;
-    match content {
-        Content::File { path, digest, executable } => {
-            fields.put_digest("file", *digest, &path.to_string_lossy());
-            default_mode = if *executable { 0o755 } else { 0o644 };
-        }
-        Content::Tree { root, manifest: _ } => {
-            // Each tree was noted once, in the order of the ops.
-            if let Some(digest) = trees.next() {
-                fields.put_digest("tree", digest, &root.to_string_lossy());
-            }
-        }
-        Content::Bytes(bytes) => fields.put_digest("text", Digest::of(bytes), dest),
-        Content::Directory => fields.put("directory", ""),
-        Content::Link(target) => fields.put("link", target),
-    }
-    match (content, mode) {
-        (Content::Directory | Content::Link(_), None) => {}
-        // In a tree every file has its own default, which the tree's digest covers.
-        (Content::Tree { .. }, None) => fields.put("mode", "git"),
-        (_, mode) => fields.put("mode", octal(mode.unwrap_or(Mode(default_mode)))),
-    }
-    fields.put("directory mode", octal(directory_mode.unwrap_or(Mode(0o755))));
-    fields.put("owner", user);
-    fields.put("group", group.as_deref().unwrap_or("(primary)"));
-}
-
-fn exec_fields(fields: &mut Fields, action: &ExecAction) {
-    // Bounds decide whether a command succeeds, not what it makes. Locked files follow as their own fields.
-    let ExecAction {
-        program,
-        env,
-        cwd,
-        user,
-        network,
-        limits: Limits { time_ms: _, memory: _ },
-        files: _,
-    } = action;
-    fields.next_op("exec");
-    match program {
-        Program::Argv(argv) => {
-            for word in argv {
-                fields.put("argv", word);
-            }
-        }
-        Program::Shell(text) => fields.put("shell", text),
-        Program::Script { path, digest, args } => {
-            fields.put_digest("script", *digest, &path.to_string_lossy());
-            for word in args {
-                fields.put("argument", word);
-            }
-        }
-    }
-    for (name, value) in env {
-        fields.put("env", format!("{name}={value}"));
-    }
-    fields.put("cwd", cwd.as_deref().unwrap_or("/"));
-    fields.put("user", user.as_deref().unwrap_or("root"));
-    fields.put("network", network);
-}
-
-/// Locked files count by content and name; where they were found does not.
-fn locked(fields: &mut Fields, files: &[LockedFile]) {
-    for file in files {
-        let LockedFile { sha256, size: _, version: _, url: _ } = file;
-        fields.put("locked", format!("{} {sha256}", file.name()));
-    }
-}
-
-fn octal(mode: Mode) -> String {
-    format!("{:04o}", mode.0)
 }
 
 /// A destination that ends in `/` takes the file under its own name.

@@ -1,4 +1,4 @@
-use super::{EntryId, LockedFile};
+use super::{EntryId, Locked, LockedFile, LockedImage};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -26,16 +26,22 @@ impl fmt::Display for Change {
     }
 }
 
-/// The differences between two states of one entry, by package name.
-#[must_use]
-fn changes(old: &[LockedFile], new: &[LockedFile]) -> Vec<Change> {
-    let by_package = |files: &[LockedFile]| -> BTreeMap<String, (String, String)> {
-        files
-            .iter()
-            .map(|f| (package(&f.name()).to_owned(), (f.version.clone(), f.sha256.clone())))
-            .collect()
+/// What an entry holds by name: the version for people, and what tells the content.
+fn contents(locked: &Locked) -> BTreeMap<String, (String, String)> {
+    let file = |file: &LockedFile| {
+        (package(&file.name()).to_owned(), (file.version.clone(), file.sha256.clone()))
     };
-    let (old, new) = (by_package(old), by_package(new));
+    match locked {
+        Locked::Files(files) => files.iter().map(file).collect(),
+        Locked::Image(LockedImage { id, name }) => {
+            BTreeMap::from([("image".into(), (format!("{id} ({name})"), id.clone()))])
+        }
+    }
+}
+
+/// The differences between two states of one entry, by package name.
+fn changes(old: &Locked, new: &Locked) -> Vec<Change> {
+    let (old, new) = (contents(old), contents(new));
     let mut changes = Vec::new();
     for (name, (version, sha256)) in &new {
         match old.get(name) {
@@ -82,19 +88,20 @@ pub(crate) fn first_change(old: &[String], new: &[String]) -> Option<String> {
 /// Which entries changed, and how.
 #[must_use]
 pub fn changes_of(
-    old: &BTreeMap<EntryId, Vec<LockedFile>>,
-    new: &BTreeMap<EntryId, Vec<LockedFile>>,
+    old: &BTreeMap<EntryId, Locked>,
+    new: &BTreeMap<EntryId, Locked>,
 ) -> Vec<(EntryId, Vec<Change>)> {
     let mut all = Vec::new();
-    for (id, files) in new {
-        let found = changes(old.get(id).map_or(&[][..], Vec::as_slice), files);
+    let nothing = Locked::nothing();
+    for (id, locked) in new {
+        let found = changes(old.get(id).unwrap_or(&nothing), locked);
         if !found.is_empty() || !old.contains_key(id) {
             all.push((id.clone(), found));
         }
     }
-    for (id, files) in old {
+    for (id, locked) in old {
         if !new.contains_key(id) {
-            all.push((id.clone(), changes(files, &[])));
+            all.push((id.clone(), changes(locked, &nothing)));
         }
     }
     all
@@ -114,6 +121,7 @@ mod tests {
     fn changes_are_named_by_package() {
         let old = [file("a_1_all.deb", 'a'), file("b_1_all.deb", 'b'), file("c_1_all.deb", 'c')];
         let new = [file("a_1_all.deb", 'a'), file("b_2_all.deb", 'd'), file("e_1_all.deb", 'e')];
+        let (old, new) = (Locked::Files(old.into()), Locked::Files(new.into()));
         let lines: Vec<String> = changes(&old, &new).iter().map(ToString::to_string).collect();
         assert_eq!(lines, ["~ b 1 -> 2", "+ e 1", "- c 1"]);
     }

@@ -1,4 +1,4 @@
-use super::{EntryId, LockedFile};
+use super::{EntryId, Locked};
 use crate::Error;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const HEADER: &str = "# What the recipes take from outside, resolved once. Written by `cargo xtask bake` and\n\
                       # `cargo xtask update`; review it, commit it, do not edit it.\n";
 
@@ -19,7 +19,7 @@ pub struct LockFile {
 
 #[derive(Debug, Clone, Default)]
 struct State {
-    entries: BTreeMap<EntryId, Vec<LockedFile>>,
+    entries: BTreeMap<EntryId, Locked>,
     /// Entries that `update` wants resolved again. They stay until they are.
     stale: BTreeSet<EntryId>,
     changed: bool,
@@ -33,11 +33,11 @@ struct Text {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Entry {
     #[serde(flatten)]
     id: EntryId,
-    files: Vec<LockedFile>,
+    #[serde(flatten)]
+    locked: Locked,
 }
 
 impl LockFile {
@@ -74,25 +74,27 @@ impl LockFile {
             ))
             .help("use the Kiln that wrote it, or remove it and run `cargo xtask update`"));
         }
-        let entries = text.entry.into_iter().map(|entry| (entry.id, entry.files)).collect();
+        let entries = text.entry.into_iter().map(|entry| (entry.id, entry.locked)).collect();
         let state = State { entries, ..State::default() };
         Ok(Self { path: path.into(), state: Mutex::new(state) })
     }
 
-    /// The files of an entry; `None` when it is to be resolved.
+    /// What an entry names; `None` when it is to be resolved.
     #[must_use]
-    pub fn get(&self, id: &EntryId) -> Option<Vec<LockedFile>> {
+    pub fn get(&self, id: &EntryId) -> Option<Locked> {
         let state = self.state();
         if state.stale.contains(id) { None } else { state.entries.get(id).cloned() }
     }
 
     /// Locks an entry.
-    pub fn insert(&self, id: EntryId, mut files: Vec<LockedFile>) {
-        files.sort_by(|a, b| a.name().cmp(&b.name()).then_with(|| a.cmp(b)));
+    pub fn insert(&self, id: EntryId, mut locked: Locked) {
+        if let Locked::Files(files) = &mut locked {
+            files.sort_by(|a, b| a.name().cmp(&b.name()).then_with(|| a.cmp(b)));
+        }
         let mut state = self.state();
         state.stale.remove(&id);
-        if state.entries.get(&id) != Some(&files) {
-            state.entries.insert(id, files);
+        if state.entries.get(&id) != Some(&locked) {
+            state.entries.insert(id, locked);
             state.changed = true;
         }
     }
@@ -102,17 +104,17 @@ impl LockFile {
         self.state().stale.extend(ids);
     }
 
-    /// Drops what no recipe asks for any more.
-    pub fn retain(&self, asked_for: &BTreeSet<EntryId>) {
+    /// Drops what no recipe asks a builder for any more. Other builders' entries stay.
+    pub fn retain(&self, builder: &str, asked_for: &BTreeSet<EntryId>) {
         let mut state = self.state();
         let before = state.entries.len();
-        state.entries.retain(|id, _| asked_for.contains(id));
+        state.entries.retain(|id, _| id.builder != builder || asked_for.contains(id));
         state.changed |= state.entries.len() != before;
     }
 
     /// All entries.
     #[must_use]
-    pub fn entries(&self) -> BTreeMap<EntryId, Vec<LockedFile>> {
+    pub fn entries(&self) -> BTreeMap<EntryId, Locked> {
         self.state().entries.clone()
     }
 
@@ -127,7 +129,7 @@ impl LockFile {
         }
         let entry = state.entries.iter();
         let entry =
-            entry.map(|(id, files)| Entry { id: id.clone(), files: files.clone() }).collect();
+            entry.map(|(id, locked)| Entry { id: id.clone(), locked: locked.clone() }).collect();
         let failed = || Error::environment(format!("cannot write `{}`", self.path.display()));
         let text = toml::to_string_pretty(&Text { version: VERSION, entry })
             .map_err(|error| failed().caused_by(error))?;
@@ -162,11 +164,13 @@ fn folder(path: &Path) -> &Path {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lock::{LockedFile, LockedImage};
 
-    fn id() -> EntryId {
+    fn id(builder: &str) -> EntryId {
         EntryId {
             node: "web/packages".into(),
             request: "apt nginx".into(),
+            builder: builder.into(),
             architecture: "amd64".into(),
         }
     }
@@ -175,29 +179,46 @@ mod tests {
         format!("sha256:{} 12 1.0 http://example.test/{name}", "a".repeat(64)).parse().unwrap()
     }
 
+    fn files<const N: usize>(names: [&str; N]) -> Locked {
+        Locked::Files(names.map(file).into())
+    }
+
     #[test]
     fn what_is_written_is_read_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kiln.lock");
         let lock = LockFile::read(&path).unwrap();
-        lock.insert(id(), vec![file("b.deb"), file("a.deb")]);
+        let ami = LockedImage { id: "ami-0123".into(), name: "debian-12".into() };
+        lock.insert(id("sandbox"), files(["b.deb", "a.deb"]));
+        lock.insert(id("ec2"), Locked::Image(ami.clone()));
         lock.save().unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.starts_with("# What the recipes take from outside"), "{text}");
         let again = LockFile::read(&path).unwrap();
-        assert_eq!(again.get(&id()), Some(vec![file("a.deb"), file("b.deb")]));
+        assert_eq!(again.get(&id("sandbox")), Some(files(["a.deb", "b.deb"])));
+        assert_eq!(again.get(&id("ec2")), Some(Locked::Image(ami)));
+    }
+
+    #[test]
+    fn what_another_builder_asked_for_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = LockFile::read(&folder.path().join("kiln.lock")).unwrap();
+        lock.insert(id("sandbox"), files(["a.deb"]));
+        lock.insert(id("ec2"), files(["a.deb"]));
+        lock.retain("ec2", &BTreeSet::new());
+        assert_eq!(lock.entries().into_keys().collect::<Vec<_>>(), [id("sandbox")]);
     }
 
     #[test]
     fn an_entry_to_refresh_stays_until_it_is_resolved() {
         let folder = tempfile::tempdir().unwrap();
         let lock = LockFile::read(&folder.path().join("kiln.lock")).unwrap();
-        lock.insert(id(), vec![file("a.deb")]);
-        lock.refresh([id()]);
-        assert_eq!(lock.get(&id()), None);
+        lock.insert(id("ec2"), files(["a.deb"]));
+        lock.refresh([id("ec2")]);
+        assert_eq!(lock.get(&id("ec2")), None);
         assert_eq!(lock.entries().len(), 1);
-        lock.insert(id(), vec![file("a.deb")]);
-        assert!(lock.get(&id()).is_some());
+        lock.insert(id("ec2"), files(["a.deb"]));
+        assert!(lock.get(&id("ec2")).is_some());
     }
 
     #[test]
@@ -211,7 +232,7 @@ mod tests {
     fn a_malformed_file_is_refused_with_its_path() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kiln.lock");
-        for text in ["version = 2\n", "nonsense", "version = 1\n[[entry]]\nnode = 'x'\n"] {
+        for text in ["version = 1\n", "nonsense", "version = 2\n[[entry]]\nnode = 'x'\n"] {
             std::fs::write(&path, text).unwrap();
             let error = LockFile::read(&path).unwrap_err();
             assert!(error.to_string().contains("kiln.lock"), "{error}");

@@ -1,8 +1,9 @@
 use crate::Error;
+use crate::driver::{Artifact, ArtifactIndex};
 use crate::graph::Graph;
 use crate::inputs::Inputs;
-use crate::key::{Definition, Field, ResolveLayout};
-use crate::lock::{EntryId, LockFile};
+use crate::key::{Definition, Field, ResolveLayout, Target};
+use crate::lock::{EntryId, LockFile, Locked};
 use petgraph::graph::NodeIndex;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,9 +12,11 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug)]
 pub struct KeyedGraph {
     graph: Graph,
-    architecture: String,
+    target: Target,
     definitions: BTreeMap<NodeIndex, Definition>,
     fields: BTreeMap<NodeIndex, Result<Vec<Field>, Vec<EntryId>>>,
+    /// What is locked of the wanted bases.
+    bases: BTreeMap<NodeIndex, Locked>,
 }
 
 impl KeyedGraph {
@@ -24,7 +27,7 @@ impl KeyedGraph {
     pub fn new(
         graph: Graph,
         wanted: &[NodeIndex],
-        architecture: &str,
+        target: Target,
         inputs: &Inputs,
         lock: &LockFile,
         resolve_layout: ResolveLayout,
@@ -33,7 +36,7 @@ impl KeyedGraph {
             .par_iter()
             .map(|index| {
                 let node = graph.node(*index);
-                (*index, Definition::read(node, architecture, inputs, resolve_layout))
+                (*index, Definition::read(node, &target, inputs, resolve_layout))
             })
             .collect();
         let mut definitions = BTreeMap::new();
@@ -49,14 +52,19 @@ impl KeyedGraph {
         if !errors.is_empty() {
             return Err(errors);
         }
-        let fields = definitions.iter().map(|(index, def)| (*index, def.fields(lock))).collect();
-        Ok(Self { graph, architecture: architecture.into(), definitions, fields })
+        let (fields, bases) = (BTreeMap::new(), BTreeMap::new());
+        let mut keyed = Self { graph, target, definitions, fields, bases };
+        keyed.relock(lock);
+        Ok(keyed)
     }
 
     /// Takes what has been locked since into the keys.
     pub fn relock(&mut self, lock: &LockFile) {
-        self.fields =
-            self.definitions.iter().map(|(index, def)| (*index, def.fields(lock))).collect();
+        let definitions = self.definitions.iter();
+        self.fields = definitions.map(|(index, def)| (*index, def.fields(lock))).collect();
+        let definitions = self.definitions.iter();
+        let locked = |def: &Definition| def.base_entry.as_ref().and_then(|id| lock.get(id));
+        self.bases = definitions.filter_map(|(index, def)| Some((*index, locked(def)?))).collect();
     }
 
     /// The graph.
@@ -65,10 +73,25 @@ impl KeyedGraph {
         &self.graph
     }
 
-    /// The architecture that images are made for, in Debian's words: `amd64`.
+    /// What the graph is keyed for.
     #[must_use]
-    pub fn architecture(&self) -> &str {
-        &self.architecture
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The artifact of a base that somebody else keeps, if this node is one and it is locked.
+    pub(super) fn given(
+        &self,
+        index: NodeIndex,
+        artifacts: &dyn ArtifactIndex,
+    ) -> Option<Artifact> {
+        let definition = self.definitions.get(&index)?;
+        let base = self.graph.node(index).base_input(definition.manifest.clone())?;
+        let locked = match &definition.base_entry {
+            Some(_) => self.bases.get(&index)?.clone(),
+            None => Locked::nothing(),
+        };
+        artifacts.given(&base, &locked)
     }
 
     /// What the key of a wanted node covers of the node itself.

@@ -56,7 +56,8 @@ impl Plan {
     /// Looks the wanted nodes up and says what a bake will do.
     ///
     /// On a driver with output digests a key is known when what the node stands on is there: the look-up
-    /// goes down the graph, one batch a level. On any other, all keys are known at once: one batch.
+    /// goes down the graph, one batch a level. On any other, all keys are known at once: one batch. A base
+    /// that somebody else keeps needs no look-up.
     ///
     /// # Errors
     /// When the driver cannot look up.
@@ -83,6 +84,14 @@ impl Plan {
             nodes.insert(index, planned);
         }
         Ok(Self { nodes })
+    }
+
+    /// The keys that are known: what the recipes want to be there.
+    pub fn keys(&self) -> impl Iterator<Item = CacheKey> {
+        self.nodes.values().filter_map(|planned| match planned {
+            Planned::Cached { key, .. } => Some(*key),
+            Planned::Build { key, .. } => *key,
+        })
     }
 
     /// How many nodes are built.
@@ -124,8 +133,11 @@ async fn look_up(
         let mut batch: Vec<(NodeIndex, CacheKey)> = Vec::new();
         while let Some((index, parent)) = ready.pop_front() {
             let Ok(fields) = keyed.fields(index) else { continue };
-            let key = cache_key(artifacts.format(), keyed.architecture(), &parent, fields);
-            batch.push((index, key));
+            let key = cache_key(artifacts.format(), &keyed.target().architecture, &parent, fields);
+            match keyed.given(index, artifacts) {
+                Some(artifact) => drop(found.insert(index, (key, Some(artifact)))),
+                None => batch.push((index, key)),
+            }
             if !artifacts.gives_outputs() {
                 ready.extend(above(index, Parent::Key(key)));
             }

@@ -55,7 +55,10 @@ impl Why {
             Err([]) => return Self::NeverBuilt,
         };
         let node = keyed.graph().node(index);
-        let Some(record) = store.last(project, &node.name) else { return Self::NeverBuilt };
+        let builder = &keyed.target().builder;
+        let Some(record) = store.last(project, builder, &node.name) else {
+            return Self::NeverBuilt;
+        };
         let titles = keyed.definition(index).map(|def| def.titles()).unwrap_or_default();
         if let Some(difference) = first_difference(&record, fields, &titles, store, keyed, index) {
             return Self::Changed(difference);

@@ -54,13 +54,15 @@ impl Store {
         self.root.join("inputs")
     }
 
-    /// Keeps the record of a node that was built, as the last one of its name in this project.
+    /// Keeps the record of a node that was built, as the last one of its name that this builder made in this
+    /// project.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn keep(
         &self,
         project: &Path,
+        builder: &str,
         record: &Record,
         trees: &[(Digest, &Manifest)],
     ) -> Result<(), Error> {
@@ -73,7 +75,10 @@ impl Store {
         let text = serde_json::to_vec(record)
             .map_err(|error| Error::environment("cannot write a record").caused_by(error))?;
         self.write(&self.record_path(record.key), &text)?;
-        self.write(&self.node_path(project, &record.node), record.key.to_string().as_bytes())
+        self.write(
+            &self.node_path(project, builder, &record.node),
+            record.key.to_string().as_bytes(),
+        )
     }
 
     /// The record of a key. One that is damaged is dropped.
@@ -83,10 +88,10 @@ impl Store {
         serde_json::from_slice(&bytes).ok()
     }
 
-    /// The record of the last build of a node, by its name in a project.
+    /// The record of a builder's last build of a node, by its name in a project.
     #[must_use]
-    pub fn last(&self, project: &Path, node: &NodeName) -> Option<Record> {
-        let key = read_checked(&self.node_path(project, node))?;
+    pub fn last(&self, project: &Path, builder: &str, node: &NodeName) -> Option<Record> {
+        let key = read_checked(&self.node_path(project, builder, node))?;
         let key = std::str::from_utf8(&key).ok()?.parse().ok()?;
         self.record(CacheKey(key))
     }
@@ -120,9 +125,9 @@ impl Store {
         fan_out(&self.root.join("manifests"), &digest.to_string())
     }
 
-    fn node_path(&self, project: &Path, node: &NodeName) -> PathBuf {
+    fn node_path(&self, project: &Path, builder: &str, node: &NodeName) -> PathBuf {
         let project = Digest::of(project.as_os_str().as_encoded_bytes()).short();
-        self.root.join("nodes").join(project).join(&node.image).join(&node.layer)
+        self.root.join("nodes").join(project).join(builder).join(&node.image).join(&node.layer)
     }
 }
 

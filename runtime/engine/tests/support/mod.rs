@@ -7,12 +7,13 @@ use async_trait::async_trait;
 use kiln::Limits;
 use kiln_engine::bake::{Bake, NodeOutcome, OnError, Options, Outcome};
 use kiln_engine::driver::{
-    Action, Artifact, ArtifactIndex, BaseInput, Builder, Content, Output, Program, Session,
-    TestOutcome, TestPlan,
+    Action, ActionFailed, Artifact, ArtifactIndex, BaseInput, Builder, Content, Label, Output,
+    Program, Progress, Publish, Published, Session, Settings, TestOutcome, TestPlan,
 };
 use kiln_engine::graph::Graph;
 use kiln_engine::inputs::Inputs;
-use kiln_engine::lock::{LockFile, LockedFile};
+use kiln_engine::key::Target;
+use kiln_engine::lock::{LockFile, Locked, LockedImage};
 use kiln_engine::plan::{KeyedGraph, Plan};
 use kiln_engine::store::Store;
 use kiln_engine::{CacheKey, Digest, Error, ErrorKind, Event};
@@ -26,6 +27,8 @@ use tokio::sync::watch;
 #[derive(Default, Clone)]
 pub struct Memory {
     pub outputs: bool,
+    /// Whether images are artifacts of their own, and bases are somebody else's.
+    pub publishes: bool,
     pub state: Arc<Mutex<State>>,
 }
 
@@ -33,6 +36,8 @@ pub struct Memory {
 pub struct State {
     index: BTreeMap<CacheKey, Artifact>,
     pub calls: Vec<String>,
+    /// How often artifacts were looked up.
+    pub looked_up: usize,
     /// What the outside says when asked.
     pub outside: String,
     pub damaged: Option<String>,
@@ -40,7 +45,7 @@ pub struct State {
 
 impl Memory {
     pub fn new() -> Self {
-        let memory = Self { outputs: true, state: Arc::default() };
+        let memory = Self { outputs: true, publishes: false, state: Arc::default() };
         memory.state.lock().unwrap().outside = locked("1.0");
         memory
     }
@@ -74,7 +79,15 @@ impl ArtifactIndex for Memory {
         self.outputs
     }
 
+    fn given(&self, _: &BaseInput, locked: &Locked) -> Option<Artifact> {
+        match locked {
+            Locked::Image(image) => Some(Artifact { id: image.id.clone(), output: None }),
+            Locked::Files(_) => None,
+        }
+    }
+
     async fn find(&self, keys: &[CacheKey]) -> Result<Vec<Option<Artifact>>, Error> {
+        self.state.lock().unwrap().looked_up += 1;
         let state = self.state.lock().unwrap();
         Ok(keys.iter().map(|key| state.index.get(key).cloned()).collect())
     }
@@ -82,27 +95,39 @@ impl ArtifactIndex for Memory {
 
 #[async_trait]
 impl Builder for Memory {
-    async fn resolve_base(&self, _: &BaseInput, _: Output<'_>) -> Result<Vec<LockedFile>, Error> {
+    async fn resolve_base(&self, _: &BaseInput, _: Output<'_>) -> Result<Locked, Error> {
         self.say("resolve base");
+        if self.publishes {
+            let image = LockedImage { id: "theirs".into(), name: "of somebody else".into() };
+            return Ok(Locked::Image(image));
+        }
         let outside = self.state.lock().unwrap().outside.clone();
-        outside.lines().map(str::parse).collect()
+        outside.lines().map(str::parse).collect::<Result<_, _>>().map(Locked::Files)
     }
 
     async fn make_base(
         &self,
         key: CacheKey,
         _: &BaseInput,
-        locked: &[LockedFile],
+        locked: &Locked,
         _: Output<'_>,
     ) -> Result<Artifact, Error> {
-        let versions: Vec<&str> = locked.iter().map(|file| file.version.as_str()).collect();
+        if let Locked::Image(image) = locked {
+            return Ok(Artifact { id: image.id.clone(), output: None });
+        }
+        let versions: Vec<&str> = locked.files().iter().map(|file| file.version.as_str()).collect();
         self.say(format!("base {}", versions.join(" ")));
         let artifact = self.artifact(format!("base {}", versions.join(" ")));
         self.state.lock().unwrap().index.insert(key, artifact.clone());
         Ok(artifact)
     }
 
-    async fn open(&self, on: &Artifact) -> Result<Box<dyn Session>, Error> {
+    async fn open(
+        &self,
+        on: &Artifact,
+        _: &Settings,
+        _: Output<'_>,
+    ) -> Result<Box<dyn Session>, Error> {
         self.say("open");
         let damaged = self.state.lock().unwrap().damaged.take();
         if let Some(text) = damaged {
@@ -127,15 +152,8 @@ struct Writing {
     text: String,
 }
 
-#[async_trait]
-impl Session for Writing {
-    async fn resolve(&mut self, script: &str, _: Limits, _: Output<'_>) -> Result<String, Error> {
-        let outside = self.memory.state.lock().unwrap().outside.clone();
-        self.memory.say(format!("resolve {}", script.lines().last().unwrap_or_default()));
-        Ok(outside)
-    }
-
-    async fn run(&mut self, action: &Action, output: Output<'_>) -> Result<(), Error> {
+impl Writing {
+    fn act(&mut self, action: &Action, output: Output<'_>) -> Result<(), Error> {
         let done = match action {
             Action::Put(put) => match &put.content {
                 Content::Bytes(bytes) => {
@@ -144,6 +162,7 @@ impl Session for Writing {
                 _ => format!("put {}", put.dest),
             },
             Action::Remove { dest } => format!("remove {dest}"),
+            Action::Reboot => "reboot".into(),
             Action::Exec(exec) => match &exec.program {
                 Program::Shell(text) if text == "fail" => {
                     output("it does not work");
@@ -169,12 +188,59 @@ impl Session for Writing {
         self.text.push_str(&format!(" + {done}"));
         Ok(())
     }
+}
 
-    async fn checkpoint(&mut self, key: CacheKey) -> Result<Artifact, Error> {
+#[async_trait]
+impl Session for Writing {
+    async fn resolve(&mut self, script: &str, _: Limits, _: Output<'_>) -> Result<String, Error> {
+        let outside = self.memory.state.lock().unwrap().outside.clone();
+        self.memory.say(format!("resolve {}", script.lines().last().unwrap_or_default()));
+        Ok(outside)
+    }
+
+    async fn run(
+        &mut self,
+        actions: &[Action],
+        progress: &dyn Progress,
+    ) -> Result<(), ActionFailed> {
+        for (position, action) in actions.iter().enumerate() {
+            progress.started(position);
+            self.act(action, &|line| progress.line(position, line))
+                .map_err(|error| ActionFailed { action: position, error })?;
+        }
+        Ok(())
+    }
+
+    async fn checkpoint(&mut self, key: CacheKey, _: &Label) -> Result<Artifact, Error> {
         self.memory.say("checkpoint");
         let artifact = self.memory.artifact(self.text.clone());
         self.memory.state.lock().unwrap().index.insert(key, artifact.clone());
         Ok(artifact)
+    }
+
+    async fn publish(
+        self: Box<Self>,
+        key: CacheKey,
+        image: &Publish,
+        _: Output<'_>,
+    ) -> Result<Published, Error> {
+        self.memory.say(format!("publish {}", image.name));
+        // A test that runs `fail` fails.
+        let outcome = |test: &kiln::Test| {
+            let fails = test.probe == Some(kiln::Probe::Run("fail".into()));
+            TestOutcome {
+                time: std::time::Duration::ZERO,
+                failure: fails.then(|| "status 1".to_owned()),
+                output: Vec::new(),
+            }
+        };
+        let tests: Vec<TestOutcome> = image.tests.tests.iter().map(outcome).collect();
+        if tests.iter().any(|test| test.failure.is_some()) {
+            return Ok(Published { artifact: None, tests });
+        }
+        let artifact = self.memory.artifact(format!("image of {}", self.text));
+        self.memory.state.lock().unwrap().index.insert(key, artifact.clone());
+        Ok(Published { artifact: Some(artifact), tests })
     }
 
     async fn shell(&mut self) -> Result<(), Error> {
@@ -248,10 +314,10 @@ impl Bench {
     ) -> Result<(KeyedGraph, Store, LockFile), Vec<Error>> {
         let store = Store::open(&self.folder.path().join("store")).unwrap();
         let lock = self.lock();
-        let graph = Graph::new(document)?;
+        let graph = Graph::new(document, self.memory.publishes)?;
         let wanted: Vec<_> = graph.indices().collect();
         let inputs = Inputs::new(store.inputs());
-        let keyed = KeyedGraph::new(graph, &wanted, "amd64", &inputs, &lock, no_layouts)?;
+        let keyed = KeyedGraph::new(graph, &wanted, target(), &inputs, &lock, no_layouts)?;
         Ok((keyed, store, lock))
     }
 
@@ -294,6 +360,10 @@ impl Bench {
         let events = events.into_inner().unwrap();
         Baked { plan: lines, events, calls: self.memory.calls(), outcome }
     }
+}
+
+pub fn target() -> Target {
+    Target { builder: "memory".into(), place: None, architecture: "amd64".into() }
 }
 
 /// No recipe here starts from a layout.

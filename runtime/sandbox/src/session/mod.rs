@@ -9,7 +9,10 @@ use crate::put;
 use crate::sandbox::Inner;
 use async_trait::async_trait;
 use kiln::Limits;
-use kiln_engine::driver::{Action, Artifact, ExecAction, Output, Program};
+use kiln_engine::driver::{
+    Action, ActionFailed, Artifact, ExecAction, Label, Output, Program, Progress, Publish,
+    Published,
+};
 use kiln_engine::{CacheKey, Digest, Error};
 pub(crate) use machine::{Machine, Network};
 use std::path::PathBuf;
@@ -39,6 +42,18 @@ impl Session {
         match &mut self.machine {
             Some(machine) => Ok(machine),
             None => Err(Error::environment("the session has no machine")),
+        }
+    }
+
+    async fn act(&mut self, action: &Action, output: Output<'_>) -> Result<(), Error> {
+        match action {
+            Action::Put(action) => block_in_place(|| put::put(self.machine()?.root(), action)),
+            Action::Remove { dest } => block_in_place(|| put::remove(self.machine()?.root(), dest)),
+            Action::Exec(action) => self.exec(action, output).await,
+            Action::Reboot => {
+                output("no machine runs here: there is nothing to restart");
+                Ok(())
+            }
         }
     }
 
@@ -83,15 +98,21 @@ impl kiln_engine::driver::Session for Session {
             .map_err(|_| Error::input("the resolving script printed something that is not text"))
     }
 
-    async fn run(&mut self, action: &Action, output: Output<'_>) -> Result<(), Error> {
-        match action {
-            Action::Put(action) => block_in_place(|| put::put(self.machine()?.root(), action)),
-            Action::Remove { dest } => block_in_place(|| put::remove(self.machine()?.root(), dest)),
-            Action::Exec(action) => self.exec(action, output).await,
+    async fn run(
+        &mut self,
+        actions: &[Action],
+        progress: &dyn Progress,
+    ) -> Result<(), ActionFailed> {
+        for (position, action) in actions.iter().enumerate() {
+            progress.started(position);
+            let output = |line: &str| progress.line(position, line);
+            let done = self.act(action, &output).await;
+            done.map_err(|error| ActionFailed { action: position, error })?;
         }
+        Ok(())
     }
 
-    async fn checkpoint(&mut self, key: CacheKey) -> Result<Artifact, Error> {
+    async fn checkpoint(&mut self, key: CacheKey, _label: &Label) -> Result<Artifact, Error> {
         block_in_place(|| {
             self.machine()?;
             let Some(machine) = self.machine.take() else {
@@ -104,6 +125,17 @@ impl kiln_engine::driver::Session for Session {
             self.lower.insert(0, self.inner.layers.root(chain.diff));
             Ok(artifact)
         })
+    }
+
+    async fn publish(
+        self: Box<Self>,
+        _key: CacheKey,
+        _image: &Publish,
+        _output: Output<'_>,
+    ) -> Result<Published, Error> {
+        Err(Error::environment(
+            "an image of the sandbox is its last layer: there is nothing to make",
+        ))
     }
 
     async fn shell(&mut self) -> Result<(), Error> {

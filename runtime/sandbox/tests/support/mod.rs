@@ -3,11 +3,11 @@
 
 use kiln::{BaseNode, Limits, Mode, Owner, debian};
 use kiln_engine::driver::{
-    Action, Artifact, ArtifactIndex, BaseInput, Builder, Content, ExecAction, Program, PutAction,
-    Session,
+    Action, Artifact, ArtifactIndex, BaseInput, Builder, Content, ExecAction, Label, Program,
+    Progress, PutAction, Session, Settings,
 };
-use kiln_engine::lock::LockedFile;
-use kiln_engine::{CacheKey, Digest, Error};
+use kiln_engine::lock::{Locked, LockedFile};
+use kiln_engine::{CacheKey, Digest, Error, NodeName};
 use kiln_sandbox::{Sandbox, isolate};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -46,7 +46,7 @@ pub async fn base(sandbox: &Sandbox) -> Artifact {
     if let Some(found) = sandbox.find(&[key]).await.unwrap().remove(0) {
         return found;
     }
-    let locked = locked_base(sandbox).await;
+    let locked = Locked::Files(locked_base(sandbox).await);
     sandbox.make_base(key, &debian_input(), &locked, &quiet).await.unwrap()
 }
 
@@ -57,6 +57,7 @@ pub async fn locked_base(sandbox: &Sandbox) -> Vec<LockedFile> {
         return text.lines().map(|line| line.parse().unwrap()).collect();
     }
     let locked = sandbox.resolve_base(&debian_input(), &quiet).await.unwrap();
+    let locked = locked.files().to_vec();
     let lines: Vec<String> = locked.iter().map(ToString::to_string).collect();
     std::fs::write(&path, lines.join("\n")).unwrap();
     locked
@@ -110,14 +111,16 @@ impl Bench {
     }
 
     pub async fn on(sandbox: Sandbox, artifact: &Artifact) -> Self {
-        let session = sandbox.open(artifact).await.unwrap();
+        let session = sandbox.open(artifact, &settings(), &quiet).await.unwrap();
         Self { sandbox, session }
     }
 
     pub async fn run(&mut self, action: impl Into<Do>) -> Result<Vec<String>, Error> {
         let lines = Mutex::new(Vec::new());
         let output = |line: &str| lines.lock().unwrap().push(line.to_owned());
-        self.session.run(&action.into().0, &output).await?;
+        let actions = [action.into().0];
+        let done = self.session.run(&actions, &Lines(&output)).await;
+        done.map_err(|failed| failed.error)?;
         Ok(lines.into_inner().unwrap())
     }
 
@@ -135,6 +138,29 @@ impl Bench {
             Err(error) => error,
         }
     }
+}
+
+/// Passes the lines of a batch on.
+pub struct Lines<'a>(pub &'a (dyn Fn(&str) + Send + Sync));
+
+impl Progress for Lines<'_> {
+    fn started(&self, _: usize) {}
+
+    fn line(&self, _: usize, line: &str) {
+        (self.0)(line);
+    }
+}
+
+pub fn name() -> NodeName {
+    NodeName { image: "test".into(), layer: "layer".into() }
+}
+
+pub fn label() -> Label {
+    Label { node: name(), parent: None }
+}
+
+pub fn settings() -> Settings {
+    Settings { node: name(), origin: kiln::Origin::caller(), builder: None }
 }
 
 /// Anything that a session runs.
@@ -161,7 +187,7 @@ impl From<Action> for Do {
 /// An artifact of its own for a test that damages or stacks layers.
 pub async fn scratch(sandbox: &Sandbox) -> Artifact {
     let node = BaseNode::Scratch(kiln::Origin::caller());
-    sandbox.make_base(key("scratch"), &input(node), &[], &quiet).await.unwrap()
+    sandbox.make_base(key("scratch"), &input(node), &Locked::nothing(), &quiet).await.unwrap()
 }
 
 /// A file of this machine, as an input of a recipe.
