@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from . import ask
-from .fault import LabError
+from .errors import LabError
 
 STATE = Path("/var/lib/kiln-lab")
 CACHE = Path("/var/cache/kiln-lab")
@@ -51,7 +51,7 @@ def main() -> int:
             return serve(options)
         return ask.COMMANDS[options.command](options)
     except LabError as error:
-        sys.stderr.write(f"error: {error}\n" + (f"help: {error.help}\n" if error.help else ""))
+        sys.stderr.write(f"error: {error}\n")
         return 1
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .fault import LabError
+from .errors import LabError
 
 DESCRIPTION = "lab.json"
 """The file in a lab's state folder that says where it listens; it is there while the lab is up."""
