@@ -1,103 +1,99 @@
-//! Runs the recipes, and the host on what they print.
+//! Runs the host that a command needs on what the recipes print.
 
+use crate::document::Document;
+use crate::drivers::Drivers;
 use crate::fresh::{self, Program};
+use crate::invocation::Invocation;
 use crate::workspace::Workspace;
-use crate::{root, say};
-use anyhow::{Context, Result, bail};
-use std::ffi::OsString;
-use std::fs::File;
-use std::io::{Seek, Write};
+use crate::{root, say, setup, store};
+use anyhow::{Context, Result};
+use std::io::Write;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::{Command, ExitCode, ExitStatus};
 
-/// The commands of the host that make containers and mounts.
-pub(crate) const BUILDS: [&str; 4] = ["bake", "test", "update", "export"];
+/// The commands that make containers and mounts where images are baked on this machine.
+const BUILDS: [&str; 4] = ["bake", "test", "update", "export"];
 
-/// Those that look into the store, which root alone may read: images hold secrets of their owners.
-pub(crate) const READS_STORE: [&str; 2] = ["plan", "explain"];
+/// Those that look into the store, which root alone may read where images were baked on this machine: they
+/// hold secrets of their owners.
+const READS_STORE: [&str; 3] = ["plan", "explain", "gc"];
 
-const RECIPES: Program = Program {
-    name: "recipes",
-    profile: "debug",
-    build: &["build", "--package", "recipes", "--bin", "recipes"],
-};
-
-const HOST: Program = Program {
+const LOCAL: Program = Program {
     name: "kiln-host",
     profile: "release",
     build: &["build", "--release", "--package", "kiln-cli", "--bin", "kiln-host"],
 };
 
+/// It reaches the SDK of EC2, which takes minutes to compile: only who names EC2 waits for it.
+const EC2: Program = Program {
+    name: "kiln-host-ec2",
+    profile: "release",
+    build: &["build", "--release", "--package", "kiln-host-ec2", "--bin", "kiln-host-ec2"],
+};
+
 /// What `xtask` adds to the host's commands.
-const OWN_COMMANDS: &str = "
+const OWN: &str = "
 Commands for this checkout:
   ci       Run everything that CI runs
-  bench    Measure, beside BuildKit and buildah
+  bench    Measure, beside other tools
+  lab      Bring up an EC2 on this machine: `cargo xtask lab --help`
+
+EC2:
+  For images whose recipe says `builder: ec2`, or with `--builder ec2` or KILN_BUILDER=ec2, the host with
+  EC2's driver is compiled, once and for some minutes. It takes credentials and region as every AWS tool
+  does, and needs no root: unless you are root, or `--store` or KILN_STORE says otherwise, its store is
+  $XDG_DATA_HOME/kiln, or ~/.local/share/kiln.
 ";
 
-/// Runs the host as this user. Returns only when it cannot be started.
-pub(crate) fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitCode> {
-    become_host(workspace, |host| Ok(Command::new(host)), arguments)
-}
-
-/// Runs the host as root. Cargo and the recipes run as this user all the same.
-pub(crate) fn run_as_root(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitCode> {
-    // Before anything is built: there may be no way.
-    root::command("kiln-host")?;
-    become_host(workspace, |host| root::command(host), arguments)
+/// Hands the Document to the host and becomes it: signals and the exit code are the host's own.
+pub(crate) fn run(
+    workspace: &Workspace,
+    invocation: &Invocation,
+    command: Option<&str>,
+) -> Result<ExitCode> {
+    let is_one_of = |list: &[&str]| command.is_some_and(|command| list.contains(&command));
+    let named = invocation.builder().map(|builder| Drivers::named(&builder)).transpose()?;
+    let mut document = Document::make(workspace)?;
+    let drivers = match named {
+        // What is exported are layers that lie here.
+        _ if command == Some("export") => Drivers::Local,
+        Some(drivers) => drivers,
+        None => Drivers::of(&document.text()?, &invocation.images()),
+    };
+    let as_root = drivers == Drivers::Local && (is_one_of(&BUILDS) || is_one_of(&READS_STORE));
+    if as_root {
+        // Before the host is built: there may be no way.
+        root::command(LOCAL.name)?;
+        if is_one_of(&BUILDS) {
+            setup::ensure(setup::HOST.iter(), invocation.yes())?;
+        }
+    }
+    let host = fresh::ensure(workspace, if drivers == Drivers::Ec2 { &EC2 } else { &LOCAL })?;
+    let mut host = if as_root { root::command(host)? } else { Command::new(host) };
+    if drivers == Drivers::Ec2
+        && !invocation.names_store()
+        && let Some(store) = store::of_user()
+    {
+        host.env("KILN_STORE", store);
+    }
+    // Origins and kiln.lock are relative to the workspace.
+    host.args(invocation.arguments()).stdin(document.into_file()).current_dir(workspace.root());
+    Err(host.exec()).context("cannot run the host")
 }
 
 /// Shows the host's help, usage or version, and below it what `xtask` adds.
-pub(crate) fn help(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitCode> {
-    let host = fresh::ensure(workspace, &HOST)?;
+pub(crate) fn help(workspace: &Workspace, invocation: &Invocation) -> Result<ExitCode> {
+    let arguments = invocation.arguments();
+    let host = fresh::ensure(workspace, &LOCAL)?;
     let status = Command::new(&host).args(arguments).status().context("cannot run the host")?;
     let general = !arguments.iter().any(|a| a == "--version" || a == "-V")
         && arguments.iter().all(|a| a.as_encoded_bytes().starts_with(b"-"));
     if general && status.success() {
-        let _ = std::io::stdout().lock().write_all(OWN_COMMANDS.as_bytes());
+        let _ = std::io::stdout().lock().write_all(OWN.as_bytes());
     } else if general {
-        say::line(OWN_COMMANDS.trim_end());
+        say::line(OWN.trim_end());
     }
     Ok(code(status))
-}
-
-/// Hands the Document to the host and becomes it: signals and the exit code are the host's own.
-fn become_host(
-    workspace: &Workspace,
-    as_whom: impl FnOnce(&Path) -> Result<Command>,
-    arguments: &[OsString],
-) -> Result<ExitCode> {
-    let document = document(workspace)?;
-    let host = fresh::ensure(workspace, &HOST)?;
-    let mut command = as_whom(&host)?;
-    // Origins and kiln.lock are relative to the workspace.
-    command.args(arguments).stdin(document).current_dir(workspace.root());
-    Err(command.exec()).context("cannot run the host")
-}
-
-/// What the recipes print, as a file without a name: the host may start reading when all of it is there.
-fn document(workspace: &Workspace) -> Result<File> {
-    let recipes = fresh::ensure(workspace, &RECIPES)?;
-    let path = workspace.scratch()?.join(format!("document-{}", std::process::id()));
-    let mut file = File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .open(&path)
-        .with_context(|| format!("cannot make `{}`", path.display()))?;
-    std::fs::remove_file(&path).with_context(|| format!("cannot remove `{}`", path.display()))?;
-    let status = Command::new(recipes)
-        .current_dir(workspace.root())
-        .stdout(file.try_clone().context("cannot share a file")?)
-        .status()
-        .context("cannot run the recipes")?;
-    if !status.success() {
-        bail!("the recipes ended with {status} and gave no Document");
-    }
-    file.rewind().context("cannot read the Document")?;
-    Ok(file)
 }
 
 fn code(status: ExitStatus) -> ExitCode {

@@ -1,7 +1,22 @@
 use std::ffi::{OsStr, OsString};
 
-/// Options of the host that stand before its command and take a value of their own.
-const TAKE_A_VALUE: [&str; 5] = ["--store", "--jobs", "-j", "--format", "--lock-file"];
+/// Options of the host that take a value of their own.
+const TAKE_A_VALUE: [&str; 11] = [
+    "--store",
+    "--jobs",
+    "-j",
+    "--format",
+    "--lock-file",
+    "--builder",
+    "--on-error",
+    "--as",
+    "--output",
+    "-o",
+    "--tag",
+];
+
+/// The variable that stands for `--builder`.
+const BUILDER: &str = "KILN_BUILDER";
 
 /// The arguments of `cargo xtask`, looked at no further than needed to know what to prepare.
 pub(crate) struct Invocation {
@@ -15,6 +30,8 @@ pub(crate) enum Kind<'a> {
     Bench,
     /// What CI runs.
     Ci,
+    /// An EC2 on this machine. It has its own options.
+    Lab,
     /// The host's help or version: no Document is needed.
     Help,
     /// Anything else is the host's.
@@ -38,6 +55,7 @@ impl Invocation {
         match self.command() {
             None => Kind::Help,
             Some(command) if command == "bench" => Kind::Bench,
+            Some(command) if command == "lab" => Kind::Lab,
             Some(_) if asks(&["--help", "-h", "--version", "-V"]) => Kind::Help,
             Some(command) if command == "ci" => Kind::Ci,
             Some(command) => Kind::Host { command: command.to_str() },
@@ -49,16 +67,54 @@ impl Invocation {
         self.options().any(|option| option == "--yes" || option == "-y")
     }
 
-    fn command(&self) -> Option<&OsStr> {
-        let mut arguments = self.arguments.iter();
-        while let Some(argument) = arguments.next() {
-            if TAKE_A_VALUE.iter().any(|option| argument == option) {
-                arguments.next();
-            } else if !argument.as_encoded_bytes().starts_with(b"-") {
-                return Some(argument);
+    /// The builder that is named for all images, here or by the environment.
+    pub(crate) fn builder(&self) -> Option<String> {
+        let of_environment = || std::env::var(BUILDER).ok().filter(|value| !value.is_empty());
+        self.value("--builder").or_else(of_environment)
+    }
+
+    /// Whether the store is named here.
+    pub(crate) fn names_store(&self) -> bool {
+        self.value("--store").is_some()
+    }
+
+    /// The last value of an option, as `--option value` or `--option=value`.
+    fn value(&self, option: &str) -> Option<String> {
+        let mut found = None;
+        let mut options = self.options();
+        while let Some(argument) = options.next() {
+            if argument == option {
+                found = options.next().map(str::to_owned).or(found);
+            } else if let Some(value) = argument.strip_prefix(option) {
+                found = value.strip_prefix('=').map(str::to_owned).or(found);
             }
         }
-        None
+        found
+    }
+
+    /// The images that a command of the host is about; none: all of them. Of `image/layer`, the image.
+    pub(crate) fn images(&self) -> Vec<&str> {
+        let words = self.words().skip(1).filter_map(OsStr::to_str);
+        words.map(|word| word.split_once('/').map_or(word, |(image, _)| image)).collect()
+    }
+
+    fn command(&self) -> Option<&OsStr> {
+        self.words().next()
+    }
+
+    /// What is neither an option nor the value of one.
+    fn words(&self) -> impl Iterator<Item = &OsStr> {
+        let mut arguments = self.arguments.iter();
+        std::iter::from_fn(move || {
+            loop {
+                let argument = arguments.next()?;
+                if TAKE_A_VALUE.iter().any(|option| argument == option) {
+                    arguments.next();
+                } else if !argument.as_encoded_bytes().starts_with(b"-") {
+                    return Some(argument.as_os_str());
+                }
+            }
+        })
     }
 
     fn options(&self) -> impl Iterator<Item = &str> {
@@ -90,6 +146,31 @@ mod tests {
             assert_eq!(of(words).kind(), Kind::Help, "{words}");
         }
         assert_eq!(of("bake -- --help").kind(), Kind::Host { command: Some("bake") });
+    }
+
+    #[test]
+    fn a_builder_is_the_value_of_its_option() {
+        for words in ["bake --builder ec2", "--builder=ec2 bake", "--builder x bake --builder ec2"]
+        {
+            assert_eq!(of(words).builder().as_deref(), Some("ec2"), "{words}");
+        }
+        assert_eq!(of("--builder ec2 bake").kind(), Kind::Host { command: Some("bake") });
+        assert_eq!(of("bake -- --builder ec2").value("--builder"), None);
+        assert_eq!(of("bake --builders=ec2").value("--builder"), None);
+    }
+
+    #[test]
+    fn images_are_the_words_after_the_command() {
+        let words = "--builder ec2 bake web --on-error keep api -j 2 --format=json";
+        assert_eq!(of(words).images(), ["web", "api"]);
+        assert_eq!(of("explain web/site").images(), ["web"]);
+        assert!(of("bake --store /x").images().is_empty());
+    }
+
+    #[test]
+    fn a_store_is_named_by_its_option_alone() {
+        assert!(of("--store /x bake").names_store() && of("bake --store=/x").names_store());
+        assert!(!of("bake store").names_store());
     }
 
     #[test]

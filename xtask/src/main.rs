@@ -1,17 +1,22 @@
 //! `cargo xtask`: sees to it that recipes and host are fresh, and hands the one's Document to the other.
 //!
 //! It knows nothing of images: arguments are the host's, and are passed on as they are. Its own are what
-//! concerns this checkout: `ci`, `bench`.
+//! concerns this checkout: `ci`, `bench`, `lab`.
 
 mod bench;
 mod ci;
+mod document;
+mod drivers;
 mod fresh;
 mod host;
 mod invocation;
+mod lab;
 mod programs;
+mod python;
 mod root;
 mod say;
 mod setup;
+mod store;
 mod workspace;
 
 use invocation::{Invocation, Kind};
@@ -34,17 +39,8 @@ fn execute() -> anyhow::Result<ExitCode> {
     match invocation.kind() {
         Kind::Bench => bench::execute(&workspace, invocation.arguments(), invocation.yes()),
         Kind::Ci => ci::execute(&workspace, invocation.yes()),
-        Kind::Help => host::help(&workspace, invocation.arguments()),
-        Kind::Host { command } => {
-            let is_one_of = |list: &[&str]| command.is_some_and(|command| list.contains(&command));
-            if is_one_of(&host::BUILDS) {
-                setup::ensure(setup::HOST.iter(), invocation.yes())?;
-            }
-            if is_one_of(&host::BUILDS) || is_one_of(&host::READS_STORE) {
-                host::run_as_root(&workspace, invocation.arguments())
-            } else {
-                host::run(&workspace, invocation.arguments())
-            }
-        }
+        Kind::Lab => lab::execute(&workspace, invocation.arguments(), invocation.yes()),
+        Kind::Help => host::help(&workspace, &invocation),
+        Kind::Host { command } => host::run(&workspace, &invocation, command),
     }
 }

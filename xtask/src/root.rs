@@ -45,11 +45,32 @@ pub(crate) fn command(program: impl AsRef<OsStr>) -> Result<Command> {
     let mut command = Command::new(sudo);
     let set: Vec<String> = std::env::vars_os()
         .filter_map(|(name, _)| name.into_string().ok())
-        .filter(|name| name.starts_with("KILN_") || PASSED_ON.contains(&name.as_str()))
+        .filter(|name| is_passed_on(name))
         .collect();
     if !set.is_empty() {
         command.arg(format!("--preserve-env={}", set.join(",")));
     }
     command.arg("--").arg(program);
     Ok(command)
+}
+
+/// Kiln's own variables, those of the SDKs of AWS and of pip, and [`PASSED_ON`].
+fn is_passed_on(name: &str) -> bool {
+    ["KILN_", "AWS_", "PIP_"].iter().any(|prefix| name.starts_with(prefix))
+        || PASSED_ON.contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_of_aws_and_what_is_ours_are_passed_on_and_nothing_unknown() {
+        for name in ["AWS_PROFILE", "AWS_ENDPOINT_URL", "KILN_STORE", "TERM"] {
+            assert!(is_passed_on(name), "{name}");
+        }
+        for name in ["LD_PRELOAD", "PATH", "HOME", "AWSOME"] {
+            assert!(!is_passed_on(name), "{name}");
+        }
+    }
 }

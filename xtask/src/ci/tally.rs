@@ -10,15 +10,38 @@ pub(super) struct Tally {
 impl Tally {
     /// Counts what a line of a test program's summary says; other lines count nothing.
     ///
-    /// `test result: ok. 3 passed; 1 failed; 0 ignored; …`
+    /// `test result: ok. 3 passed; 1 failed; 0 ignored; …`, and Python's two lines, `Ran 4 tests in …` and
+    /// `FAILED (failures=1, errors=1, skipped=1)` or `OK (skipped=1)`.
     pub(super) fn read(&mut self, line: &str) {
-        let Some(summary) = line.trim_start().strip_prefix("test result: ") else { return };
+        let Some(summary) = line.trim_start().strip_prefix("test result: ") else {
+            self.read_python(line);
+            return;
+        };
         let counts = summary.split_once(". ").map_or(summary, |(_, counts)| counts);
         for part in counts.split("; ") {
             match part.split_once(' ') {
                 Some((count, "passed")) => self.passed += count.parse().unwrap_or(0),
                 Some((count, "failed")) => self.failed += count.parse().unwrap_or(0),
                 _ => {}
+            }
+        }
+    }
+
+    fn read_python(&mut self, line: &str) {
+        if let Some((count, _)) = line.strip_prefix("Ran ").and_then(|ran| ran.split_once(" test"))
+        {
+            self.passed += count.parse::<u64>().unwrap_or(0);
+            return;
+        }
+        let Some(("FAILED" | "OK", counts)) = line.split_once(" (") else { return };
+        for part in counts.trim_end_matches(')').split(", ") {
+            let Some((what, count)) = part.split_once('=') else { continue };
+            let count: u64 = count.parse().unwrap_or(0);
+            if ["failures", "errors", "skipped", "unexpected successes"].contains(&what) {
+                self.passed = self.passed.saturating_sub(count);
+            }
+            if what != "skipped" && what != "expected failures" {
+                self.failed += count;
             }
         }
     }
@@ -46,5 +69,22 @@ mod tests {
             tally.read(line);
         }
         assert_eq!(tally.to_string(), "13 passed, 2 failed");
+    }
+
+    #[test]
+    fn summaries_of_pythons_tests_add_up() {
+        let mut tally = Tally::default();
+        for line in [
+            "test_a (tests.test_a.Case.test_a) ... ok",
+            "Ran 9 tests in 12.345s",
+            "FAILED (failures=1, errors=2, skipped=1)",
+            "Ran 1 test in 0.1s",
+            "OK",
+            "Ran 3 tests in 0.1s",
+            "OK (skipped=1, expected failures=1)",
+        ] {
+            tally.read(line);
+        }
+        assert_eq!(tally.to_string(), "8 passed, 3 failed");
     }
 }

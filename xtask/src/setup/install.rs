@@ -45,8 +45,10 @@ impl Plan {
 
 fn apt(arguments: &[&str], packages: &[&str]) -> Result<Command> {
     let mut command = root::command("env")?;
+    // Nobody asked for a running service, and `SYSTEMD_OFFLINE` keeps `systemctl` from starting one. Without
+    // systemd, Debian's packages start none unless a policy says so.
     command
-        .args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"])
+        .args(["DEBIAN_FRONTEND=noninteractive", "SYSTEMD_OFFLINE=1", "apt-get", "-q"])
         .args(arguments)
         .args(packages);
     Ok(command)

@@ -1,0 +1,107 @@
+use anyhow::{Result, bail};
+
+/// Where the images of a command are baked, which decides on the host, and on whether it must be root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Drivers {
+    /// On this machine.
+    Local,
+    /// On EC2: nothing here needs root.
+    Ec2,
+    /// Some here, others there: the host refuses that.
+    Several,
+}
+
+const BUILDER: &str = "\"builder\":";
+const IS_EC2: &str = "{\"ec2\":";
+
+impl Drivers {
+    /// Of the builder that `--builder` or the environment names: it is everybody's.
+    ///
+    /// # Errors
+    /// When there is no builder of that name.
+    pub(crate) fn named(builder: &str) -> Result<Self> {
+        match builder {
+            "sandbox" => Ok(Self::Local),
+            "ec2" => Ok(Self::Ec2),
+            other => bail!("there is no builder `{other}`\nhelp: it is `sandbox` or `ec2`"),
+        }
+    }
+
+    /// Of the builders that the recipes themselves name for the wanted images; for all if none is.
+    ///
+    /// The document is what the recipes print: JSON without blanks, where a quote inside a string is escaped,
+    /// so that these words are fields. An image begins with its name and its doc.
+    pub(crate) fn of(document: &str, wanted: &[&str]) -> Self {
+        // Nearly always: nothing is taken apart.
+        if !document.contains(&format!("{BUILDER}{IS_EC2}")) {
+            return Self::Local;
+        }
+        let (mut here, mut there) = (false, false);
+        for (name, is_ec2) in images(document) {
+            if wanted.is_empty() || wanted.contains(&name) {
+                *(if is_ec2 { &mut there } else { &mut here }) = true;
+            }
+        }
+        match (here, there) {
+            (_, false) => Self::Local,
+            (false, true) => Self::Ec2,
+            (true, true) => Self::Several,
+        }
+    }
+}
+
+/// Each image's name, and whether it is baked on EC2.
+fn images(document: &str) -> impl Iterator<Item = (&str, bool)> {
+    document.match_indices("\",\"doc\":").filter_map(|(at, _)| {
+        let (head, rest) = document.split_at(at);
+        let (_, name) = head.rsplit_once("{\"name\":\"")?;
+        let (_, builder) = rest.split_once(BUILDER)?;
+        (!name.contains('"')).then(|| (name, builder.starts_with(IS_EC2)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kiln::prelude::*;
+
+    /// Of one image on EC2 and one that is not, as recipes print it.
+    fn mixed() -> String {
+        let shouts = "says \"builder\":{\"ec2\":{}}, and {\"name\":\"no\",\"doc\":\"no\"}";
+        let ami = Image::new("ami", "/r").doc(shouts).base(scratch()).builder(ec2());
+        let page = Layer::new("page").step(step::env([("builder", "ec2"), ("doc", "x")]));
+        let local = Image::new("local", "/r").doc(shouts).base(scratch()).layer(page);
+        serde_json::to_string(&Document::new().image(local).image(ami)).unwrap()
+    }
+
+    #[test]
+    fn images_say_where_they_are_baked() {
+        let text = mixed();
+        assert_eq!(images(&text).collect::<Vec<_>>(), [("local", false), ("ami", true)]);
+    }
+
+    #[test]
+    fn only_the_wanted_images_count() {
+        let text = mixed();
+        assert_eq!(Drivers::of(&text, &[]), Drivers::Several);
+        assert_eq!(Drivers::of(&text, &["ami"]), Drivers::Ec2);
+        assert_eq!(Drivers::of(&text, &["local"]), Drivers::Local);
+        assert_eq!(Drivers::of(&text, &["ami", "local"]), Drivers::Several);
+        assert_eq!(Drivers::of(&text, &["unknown"]), Drivers::Local);
+    }
+
+    #[test]
+    fn a_text_that_speaks_of_a_builder_is_no_builder() {
+        let says = Image::new("web", "/r").doc("\"builder\":{\"ec2\":{}}").base(scratch());
+        let text = serde_json::to_string(&Document::new().image(says)).unwrap();
+        assert_eq!(Drivers::of(&text, &[]), Drivers::Local);
+    }
+
+    #[test]
+    fn an_unknown_builder_is_refused_with_those_that_there_are() {
+        assert_eq!(Drivers::named("ec2").unwrap(), Drivers::Ec2);
+        assert_eq!(Drivers::named("sandbox").unwrap(), Drivers::Local);
+        let error = Drivers::named("ecs").unwrap_err().to_string();
+        assert!(error.contains("`ecs`") && error.contains("`sandbox` or `ec2`"), "{error}");
+    }
+}
