@@ -72,7 +72,7 @@ mod valid;
 /// # What it expands to
 ///
 /// One chain of calls on `kiln::Image`, one call per key, in the order written. Beside the function stands
-/// a hidden empty type of the same name whose constant `DEPTH` is one more than its base's. It makes a
+/// a hidden empty type of the same name whose constant `CHAIN` says what stands below. It makes a
 /// cycle of bases an error of the compiler, and it is why `base: name()` must call a recipe or a base of
 /// `kiln`. A function of your own that returns a base is called from a block, which is not looked into:
 /// `base: { helper() }`. As a type, the recipe shares its name space with modules: with `mod web` and a recipe

@@ -11,6 +11,7 @@ pub(crate) struct Recipe {
     pub(crate) params: TokenStream,
     pub(crate) doc: Option<LitStr>,
     pub(crate) parent: Option<Parent>,
+    pub(crate) said: Said,
     pub(crate) parts: Vec<Part>,
 }
 
@@ -22,14 +23,43 @@ pub(crate) struct Parent {
     pub(crate) value: (Span, Span),
 }
 
+/// What a recipe says of where it is baked, as far as it is known while it compiles.
+#[derive(Default)]
+pub(crate) struct Said {
+    pub(crate) region: Fact,
+    pub(crate) instance_type: Fact,
+}
+
+/// What is known of a value.
+#[derive(Default)]
+pub(crate) enum Fact {
+    /// There is none: the base image's holds.
+    #[default]
+    Unsaid,
+    /// It is computed when the recipe runs.
+    Computed,
+    /// It is this one.
+    Literal(LitStr),
+}
+
 /// One call on the image's builder.
 pub(crate) enum Part {
     /// `base` or `start`.
     Call(Call),
+    /// `builder`, with what it stands for and the methods on it.
+    Builder { key: Ident, on: Builder, options: Vec<Call> },
     /// `layer`, with the name's token.
     Layer { keyword: Ident, name: Ident, steps: Vec<Step> },
     /// `test`, with the name's token.
     Test { keyword: Ident, name: Ident, calls: Vec<Call> },
+}
+
+/// Where an image is baked.
+pub(crate) enum Builder {
+    /// The word `ec2`.
+    Ec2(Ident),
+    /// The user's expression.
+    Own(Slot),
 }
 
 /// One call on a layer's builder.
@@ -52,6 +82,10 @@ pub(crate) enum Arg {
     Value(Slot),
     /// `{ NAME: value }` as an array of pairs.
     Map { of: MapOf, pairs: Vec<(LitStr, Slot)> },
+    /// A volume by its methods.
+    Volume(Vec<Call>),
+    /// A word, and the variant of `kiln::Address` that it stands for.
+    Address(Ident, &'static str),
 }
 
 /// What the values of a map become.
@@ -59,6 +93,8 @@ pub(crate) enum Arg {
 pub(crate) enum MapOf {
     /// Text: environment variables.
     Text,
+    /// Text whose names need not be words: tags.
+    Tags,
     /// Anything that a template can show.
     Json,
 }

@@ -2,6 +2,8 @@
 
 use super::{Block, Body, Entry, Pair, Target, Value, value};
 use proc_macro2::{Delimiter, Group, Ident, Spacing, TokenStream, TokenTree};
+use quote::ToTokens as _;
+use syn::LitStr;
 
 pub(super) fn entries(stream: TokenStream) -> Vec<Entry> {
     let mut reader = Reader { trees: stream.into_iter().collect(), at: 0 };
@@ -19,6 +21,9 @@ struct Reader {
 
 impl Reader {
     fn entry(&mut self) -> Entry {
+        if let Some(name) = self.quoted(self.at) {
+            return Entry::Quoted(self.pair(name));
+        }
         let Some(word) = self.ident(self.at).cloned() else { return self.stray() };
         let block =
             matches!(word.to_string().as_str(), "layer" | "test") && !self.colon(self.at + 1);
@@ -40,7 +45,7 @@ impl Reader {
         Block { keyword, name, body }
     }
 
-    fn pair(&mut self, key: Ident) -> Pair {
+    fn pair<K>(&mut self, key: K) -> Pair<K> {
         self.at += 1;
         let colon = self.colon(self.at);
         self.at += usize::from(colon);
@@ -145,6 +150,12 @@ impl Reader {
             Some(TokenTree::Ident(ident)) => Some(ident),
             _ => None,
         }
+    }
+
+    /// The string before a colon.
+    fn quoted(&self, at: usize) -> Option<LitStr> {
+        let tree = self.trees.get(at).filter(|_| self.colon(at + 1))?;
+        syn::parse2(tree.to_token_stream()).ok()
     }
 
     fn braces(&self, at: usize) -> Option<&Group> {

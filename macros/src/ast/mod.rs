@@ -8,6 +8,8 @@ mod recipe;
 mod value;
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::LitStr;
 
 pub(crate) use recipe::Recipe;
 pub(crate) use value::{Form, Value};
@@ -16,6 +18,8 @@ pub(crate) use value::{Form, Value};
 pub(crate) enum Entry {
     /// `key: value`, whole or not.
     Pair(Pair),
+    /// `"key": value`, whole or not: names in a map need not be words.
+    Quoted(Pair<LitStr>),
     /// `layer NAME { … }`, whole or not.
     Block(Block),
     /// Tokens that start like neither.
@@ -23,8 +27,8 @@ pub(crate) enum Entry {
 }
 
 /// `key: value => target { options }`.
-pub(crate) struct Pair {
-    pub(crate) key: Ident,
+pub(crate) struct Pair<K = Ident> {
+    pub(crate) key: K,
     /// Whether a colon follows the key.
     pub(crate) colon: bool,
     pub(crate) value: Option<Value>,
@@ -32,6 +36,35 @@ pub(crate) struct Pair {
     pub(crate) options: Option<Body>,
     /// Whether a comma, or nothing at all, follows.
     pub(crate) separated: bool,
+}
+
+/// What stands before a colon.
+pub(crate) trait Key: ToTokens {
+    /// Its text, for messages.
+    fn text(&self) -> String;
+
+    /// Where it stands.
+    fn place(&self) -> Span;
+}
+
+impl Key for Ident {
+    fn text(&self) -> String {
+        self.to_string()
+    }
+
+    fn place(&self) -> Span {
+        self.span()
+    }
+}
+
+impl Key for LitStr {
+    fn text(&self) -> String {
+        self.value()
+    }
+
+    fn place(&self) -> Span {
+        self.span()
+    }
 }
 
 /// What follows `=>`.
@@ -54,7 +87,7 @@ pub(crate) struct Body {
     pub(crate) entries: Vec<Entry>,
 }
 
-impl Pair {
+impl<K: Key> Pair<K> {
     /// The value that stands last.
     pub(crate) fn last(&self) -> Option<&Value> {
         match &self.target {
@@ -71,7 +104,7 @@ impl Pair {
             (Some(options), _) => options.close,
             (None, Some(TokenTree::Group(group))) => group.span_close(),
             (None, Some(tree)) => tree.span(),
-            (None, None) => self.key.span(),
+            (None, None) => self.key.place(),
         }
     }
 }

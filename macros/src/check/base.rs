@@ -67,7 +67,7 @@ pub(super) fn check(value: &Value, inputs: &Inputs, sink: &mut Sink) {
 }
 
 /// The call that a chain of methods starts from, and the methods.
-fn innermost(expr: &Expr) -> Option<(&ExprCall, Vec<&ExprMethodCall>)> {
+pub(super) fn innermost(expr: &Expr) -> Option<(&ExprCall, Vec<&ExprMethodCall>)> {
     let mut methods = Vec::new();
     let mut expr = expr;
     loop {
@@ -86,7 +86,7 @@ fn innermost(expr: &Expr) -> Option<(&ExprCall, Vec<&ExprMethodCall>)> {
     }
 }
 
-fn called(call: &ExprCall) -> Option<&Path> {
+pub(super) fn called(call: &ExprCall) -> Option<&Path> {
     match &*call.func {
         Expr::Path(func) if func.qself.is_none() => Some(&func.path),
         _ => None,

@@ -1,6 +1,6 @@
 use super::destination::Destinations;
 use super::keys::Seen;
-use super::{Inputs, base, keys, step};
+use super::{Inputs, base, builder, keys, step};
 use crate::ast::{Block, Body, Entry, Pair};
 use crate::diag::{self, Sink};
 use crate::schema;
@@ -26,6 +26,7 @@ pub(crate) fn recipe(raw: ast::Recipe, inputs: &Inputs, sink: &mut Sink) -> Reci
         dests: Destinations::default(),
         parts: Vec::new(),
         parent: None,
+        said: valid::Said::default(),
         params: base::parameters(params.as_ref()),
     };
     match body {
@@ -36,12 +37,12 @@ pub(crate) fn recipe(raw: ast::Recipe, inputs: &Inputs, sink: &mut Sink) -> Reci
         let fault = diag::after_recipe(&rest);
         image.sink.error(&rest, fault);
     }
-    let Image { parts, parent, .. } = image;
+    let Image { parts, parent, said, .. } = image;
     let params = match params {
         Some(group) => group.to_token_stream(),
         None => quote::quote_spanned!(name.span()=> ()),
     };
-    Recipe { doc: doc(&attrs), attrs, vis, params, parent, parts, name }
+    Recipe { doc: doc(&attrs), attrs, vis, params, parent, said, parts, name }
 }
 
 struct Image<'a> {
@@ -54,6 +55,7 @@ struct Image<'a> {
     dests: Destinations,
     parts: Vec<Part>,
     parent: Option<valid::Parent>,
+    said: valid::Said,
     params: Vec<Ident>,
 }
 
@@ -63,6 +65,11 @@ impl Image<'_> {
             let part = match entry {
                 Entry::Pair(pair) => self.pair(pair),
                 Entry::Block(block) => self.block(block),
+                Entry::Quoted(_) => {
+                    self.seen.unknown = true;
+                    keys::stray(entry, "an image", "a key", self.sink);
+                    None
+                }
                 Entry::Stray(tokens) => {
                     self.seen.unknown = true;
                     let fault = diag::unexpected_tokens(&tokens, "a key, a `layer` or a `test`");
@@ -89,6 +96,12 @@ impl Image<'_> {
             let key = pair.key.to_string();
             self.sink.error(&pair.key, diag::misplaced(&key, "an image", schema::LAYER_ONLY));
             return None;
+        }
+        if pair.key == "builder" {
+            keys::known(&pair, &schema::IMAGE, &mut self.seen, self.sink)?;
+            let (part, said) = builder::check(pair, &self.params, self.inputs, self.sink)?;
+            self.said = said;
+            return Some(part);
         }
         keys::pair(pair, &schema::IMAGE, &mut self.seen, self.inputs, self.sink).map(Part::Call)
     }

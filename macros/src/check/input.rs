@@ -75,7 +75,7 @@ fn near(root: &Path, text: &str) -> Option<String> {
     let mut names: Vec<String> =
         entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
     names.sort();
-    let near = diag::nearest(name, names)?;
+    let near = rules::nearest(name, names)?;
     let slash = &text[trimmed.len()..];
     Some(if parent.is_empty() {
         format!("{near}{slash}")

@@ -1,9 +1,9 @@
 //! Keys against their table: unknown, twice, missing, not together.
 
 use super::{Inputs, value};
-use crate::ast::{Body, Entry, Pair, Value};
+use crate::ast::{self, Body, Entry, Pair, Value};
 use crate::diag::{self, Sink};
-use crate::schema::Keys;
+use crate::schema::{Key, Keys};
 use crate::valid::Call;
 use proc_macro2::Ident;
 use syn::LitStr;
@@ -64,6 +64,21 @@ pub(super) fn pair(
     inputs: &Inputs,
     sink: &mut Sink,
 ) -> Option<Call> {
+    let known = known(&pair, keys, seen, sink)?;
+    sink.nest(|sink| {
+        let value = lone(&pair, known.kind.expected(), sink)?;
+        let arg = value::check(known.kind, known.name, value, inputs, sink)?;
+        Some(Call { key: pair.key, arg })
+    })
+}
+
+/// The key, where it is one of these and stands there for the first time.
+pub(super) fn known(
+    pair: &Pair,
+    keys: &Keys,
+    seen: &mut Seen,
+    sink: &mut Sink,
+) -> Option<&'static Key> {
     let name = pair.key.to_string();
     let Some(known) = keys.get(&name) else {
         seen.unknown = true;
@@ -80,11 +95,7 @@ pub(super) fn pair(
         sink.error(&pair.key, diag::duplicate_key(&name, keys.of));
         return None;
     }
-    sink.nest(|sink| {
-        let value = lone(&pair, known.kind.expected(), sink)?;
-        let arg = value::check(known.kind, &name, value, inputs, sink)?;
-        Some(Call { key: pair.key, arg })
-    })
+    Some(known)
 }
 
 /// Reports what is no `key: value`.
@@ -98,33 +109,46 @@ pub(super) fn stray(entry: Entry, of: &str, expected: &str, sink: &mut Sink) {
             let fault = diag::unexpected_tokens(&tokens, expected);
             sink.error(tokens, fault);
         }
+        Entry::Quoted(pair) => sink.error(&pair.key, diag::quoted_key(&pair.key.value())),
         Entry::Pair(_) => {}
     }
 }
 
 /// The value of a pair that has nothing else.
-pub(super) fn lone<'a>(pair: &'a Pair, expected: &str, sink: &mut Sink) -> Option<&'a Value> {
+pub(super) fn lone<'a>(
+    pair: &'a Pair<impl ast::Key>,
+    expected: &str,
+    sink: &mut Sink,
+) -> Option<&'a Value> {
     let value = single(pair, expected, sink)?;
     if let Some(options) = &pair.options {
-        sink.error_at(options.span, diag::unexpected_options(&pair.key.to_string()));
+        sink.error_at(options.span, diag::unexpected_options(&pair.key.text()));
         return None;
     }
     Some(value)
 }
 
 /// The value of a pair that has nothing else but options.
-pub(super) fn single<'a>(pair: &'a Pair, expected: &str, sink: &mut Sink) -> Option<&'a Value> {
+pub(super) fn single<'a>(
+    pair: &'a Pair<impl ast::Key>,
+    expected: &str,
+    sink: &mut Sink,
+) -> Option<&'a Value> {
     let value = begun(pair, expected, sink)?;
     if let Some(target) = &pair.target {
-        sink.error(&target.arrow, diag::unexpected_destination(&pair.key.to_string()));
+        sink.error(&target.arrow, diag::unexpected_destination(&pair.key.text()));
         return None;
     }
     Some(value)
 }
 
 /// The value of a pair, and whether what leads to it and ends it is there.
-pub(super) fn begun<'a>(pair: &'a Pair, expected: &str, sink: &mut Sink) -> Option<&'a Value> {
-    let name = pair.key.to_string();
+pub(super) fn begun<'a>(
+    pair: &'a Pair<impl ast::Key>,
+    expected: &str,
+    sink: &mut Sink,
+) -> Option<&'a Value> {
+    let name = pair.key.text();
     if !pair.colon {
         sink.error(&pair.key, diag::missing_colon(&name, expected));
         return None;
@@ -142,6 +166,19 @@ pub(super) fn begun<'a>(pair: &'a Pair, expected: &str, sink: &mut Sink) -> Opti
         return None;
     };
     Some(value)
+}
+
+/// A key that stands alone.
+pub(super) fn nothing(pair: &Pair, sink: &mut Sink) -> Option<()> {
+    let Pair { key, colon, value, target, options, separated } = pair;
+    if *colon || value.is_some() || target.is_some() || options.is_some() {
+        sink.error(key, diag::unexpected_value(&key.to_string()));
+        return None;
+    }
+    if !separated {
+        sink.side(pair.end(), diag::missing_comma());
+    }
+    Some(())
 }
 
 fn together(owner: &Ident, keys: &Keys, seen: &Seen, sink: &mut Sink) {

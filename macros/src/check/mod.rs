@@ -5,13 +5,16 @@
 //! but wrong is not reported as missing too.
 
 mod base;
+mod builder;
 mod destination;
 mod image;
 mod input;
 mod keys;
+mod map;
 mod step;
 mod template;
 mod value;
+mod volume;
 
 pub(crate) use image::recipe;
 pub(crate) use input::Inputs;

@@ -64,6 +64,10 @@ fn head(known: &schema::Step, pair: &Pair, inputs: &Inputs, sink: &mut Sink) -> 
     let name = pair.key.to_string();
     let value = if known.takes_options() { keys::single } else { keys::lone };
     match known.head {
+        Head::Nothing => {
+            keys::nothing(pair, sink)?;
+            Some(Checked { own: None, args: Vec::new(), texts: Vec::new() })
+        }
         Head::Own => {
             let value = value(pair, "an expression", sink)?;
             let own = value::slot(&name, "an expression", value, sink)?;

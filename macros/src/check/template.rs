@@ -46,7 +46,7 @@ pub(super) fn check(path: &LitStr, vars: Vars<'_>, inputs: &Inputs, sink: &mut S
         if given.iter().any(|(name, _)| name.value() == *variable) {
             continue;
         }
-        let near = diag::nearest(variable, unused.iter().map(|name| name.value()));
+        let near = kiln_rules::nearest(variable, unused.iter().map(|name| name.value()));
         // A misspelled variable is one mistake: it is not reported as unused too.
         unused.retain(|name| Some(name.value()) != near);
         sink.error(path, diag::variable_not_given(&name, variable, near));

@@ -1,14 +1,13 @@
 //! Values against what their key takes. Only literals are judged: the rest is rustc's.
 
-use super::{Inputs, keys};
-use crate::ast::{Body, Entry, Form, Value};
+use super::{Inputs, map, volume};
+use crate::ast::{Form, Value};
 use crate::diag::{self, Sink};
-use crate::schema::{Kind, NamedRule};
-use crate::valid::{Arg, MapOf, Slot};
+use crate::schema::{ADDRESSES, Kind};
+use crate::valid::{Arg, Slot};
 use kiln_rules as rules;
-use proc_macro2::Group;
+use proc_macro2::Ident;
 use quote::ToTokens;
-use syn::ext::IdentExt as _;
 use syn::{Expr, ExprLit, Lit, LitInt, LitStr};
 
 /// Checks a value and says where it goes.
@@ -20,7 +19,13 @@ pub(super) fn check(
     sink: &mut Sink,
 ) -> Option<Arg> {
     if let (Kind::Map(of, rule), Some(group)) = (kind, value.braces()) {
-        return map(of, rule, key, &group, sink);
+        return map::check(of, rule, key, &group, sink);
+    }
+    if let (Kind::Volume, Some(group)) = (kind, value.braces()) {
+        return volume::check(key, &group, inputs, sink);
+    }
+    if let (Kind::Address, Some(word)) = (kind, value.expr().and_then(word)) {
+        return address(word, key, sink);
     }
     let slot = slot(key, kind.expected(), value, sink)?;
     sink.nest(|sink| {
@@ -61,7 +66,10 @@ pub(super) fn slot(key: &str, expected: &str, value: &Value, sink: &mut Sink) ->
 /// Judges an expression of a kind, where it is a literal.
 pub(super) fn expression(kind: Kind, key: &str, expr: &Expr, inputs: &Inputs, sink: &mut Sink) {
     match (kind, expr) {
-        (Kind::Any, _) | (Kind::Map(..), Expr::Array(_)) => {}
+        (Kind::Any, _) => {}
+        (Kind::Map(of, rule), Expr::Array(array)) => {
+            array.elems.iter().for_each(|element| map::element(of, rule, element, sink));
+        }
         (Kind::Text(rule), Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => {
             sink.check(text, rule(&text.value()));
         }
@@ -100,51 +108,6 @@ fn mode(literal: &LitInt, sink: &mut Sink) {
     }
 }
 
-fn map(of: MapOf, rule: NamedRule, key: &str, group: &Group, sink: &mut Sink) -> Option<Arg> {
-    let body = Body::read(group);
-    if body.entries.is_empty() {
-        sink.error(group, diag::empty_list(key));
-        return None;
-    }
-    let mut pairs: Vec<(LitStr, Slot)> = Vec::new();
-    sink.nest(|sink| {
-        for entry in body.entries {
-            let pair = match entry {
-                Entry::Pair(pair) => pair,
-                other => {
-                    keys::stray(other, "a map", "a name", sink);
-                    continue;
-                }
-            };
-            let name = pair.key.unraw().to_string();
-            if of == MapOf::Text {
-                sink.check(&pair.key, rules::env_name(&name));
-            }
-            let text = LitStr::new(&name, pair.key.span());
-            if pairs.iter().any(|(earlier, _)| *earlier == text) {
-                sink.error(&pair.key, diag::duplicate_key(&name, &format!("`{key}`")));
-            }
-            let Some(value) = keys::lone(&pair, "a value", sink) else { continue };
-            judge(of, rule, &name, value, sink);
-            pairs.extend(slot(&name, "a value", value, sink).map(|slot| (text, slot)));
-        }
-        Some(())
-    })?;
-    Some(Arg::Map { of, pairs })
-}
-
-fn judge(of: MapOf, rule: NamedRule, name: &str, value: &Value, sink: &mut Sink) {
-    match (of, value.expr().map(bare)) {
-        (MapOf::Text, Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. }))) => {
-            sink.check(text, rule(name, &text.value()));
-        }
-        (MapOf::Text, Some(expr @ (Expr::Lit(_) | Expr::Array(_)))) => {
-            sink.error(value, diag::wrong_type(name, "a string", &describe(expr)));
-        }
-        _ => {}
-    }
-}
-
 /// An expression without what does not change it.
 pub(super) fn bare(expr: &Expr) -> &Expr {
     match expr {
@@ -155,7 +118,29 @@ pub(super) fn bare(expr: &Expr) -> &Expr {
     }
 }
 
-fn describe(expr: &Expr) -> String {
+/// The word that an expression is.
+pub(super) fn word(expr: &Expr) -> Option<&Ident> {
+    match expr {
+        Expr::Path(path) if path.qself.is_none() => path.path.get_ident(),
+        _ => None,
+    }
+}
+
+/// A word that stands for an address; one that is far from all of them is a name that rustc knows.
+fn address(word: &Ident, key: &str, sink: &mut Sink) -> Option<Arg> {
+    let name = word.to_string();
+    if let Some((_, variant)) = ADDRESSES.iter().find(|(known, _)| *known == name) {
+        return Some(Arg::Address(word.clone(), variant));
+    }
+    let words = ADDRESSES.map(|(known, _)| known);
+    if rules::nearest(&name, words).is_some() {
+        sink.error(word, diag::unknown_word(key, &name, &words));
+        return None;
+    }
+    Some(Arg::Value(Slot::Raw(word.to_token_stream())))
+}
+
+pub(super) fn describe(expr: &Expr) -> String {
     match expr {
         Expr::Lit(ExprLit { lit: Lit::Str(_), .. }) => "a string".into(),
         Expr::Lit(ExprLit { lit: Lit::Int(_) | Lit::Float(_), .. }) => "a number".into(),

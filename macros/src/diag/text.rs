@@ -1,30 +1,10 @@
 //! The texts: what was found, what is expected, what to do. Lowercase, no full stop, names in backticks.
 
-use kiln_rules::Fault;
+use kiln_rules::{Fault, nearest};
 use std::fmt::Display;
 
 fn fault(message: String, help: Option<String>) -> Fault {
     Fault { message, help }
-}
-
-/// The nearest of the known words, if it is near enough to be meant: what is only begun, or misspelled.
-pub(crate) fn nearest<S: AsRef<str>>(
-    found: &str,
-    known: impl IntoIterator<Item = S>,
-) -> Option<String> {
-    known
-        .into_iter()
-        .map(|word| (distance(found, word.as_ref()), word))
-        .filter(|(distance, word)| *distance <= 1 + word.as_ref().len().min(found.len()) / 4)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, word)| word.as_ref().to_owned())
-}
-
-fn distance(found: &str, word: &str) -> usize {
-    if found.len() > 1 && word.starts_with(found) {
-        return 0;
-    }
-    strsim::damerau_levenshtein(found, word)
 }
 
 /// The beginning of what was found.
@@ -57,6 +37,30 @@ pub(crate) fn unknown_key(found: &str, of: &str, known: &[&str]) -> Fault {
 
 pub(crate) fn unknown_step(found: &str, known: &[&str]) -> Fault {
     fault(format!("unknown step `{found}`"), Some(suggest(found, known, "known steps")))
+}
+
+pub(crate) fn unknown_builder(found: &str) -> Fault {
+    let help = match found {
+        "sandbox" => "what names no builder is baked in the sandbox: remove `builder`".into(),
+        _ => suggest(found, &["ec2"], "known builders"),
+    };
+    fault(format!("unknown builder `{found}`"), Some(help))
+}
+
+pub(crate) fn unknown_word(key: &str, found: &str, known: &[&str]) -> Fault {
+    fault(format!("unknown {key} `{found}`"), Some(suggest(found, known, "expected one of")))
+}
+
+pub(crate) fn other_architecture(instance_type: &str, architecture: &str, base: &str) -> String {
+    format!(
+        "`{instance_type}` is {architecture}, but the base image `{base}` is baked on another architecture\nhelp: choose instance types of one architecture"
+    )
+}
+
+pub(crate) fn other_region(region: &str, base: &str) -> String {
+    format!(
+        "baked in `{region}`, but the base image `{base}` in another region\nhelp: bake both in one region"
+    )
 }
 
 pub(crate) fn unknown_block(found: &str) -> Fault {
@@ -136,6 +140,14 @@ pub(crate) fn unexpected_options(key: &str) -> Fault {
         format!("`{key}` has no options"),
         Some("remove the braces; a struct literal as a value needs parentheses around it".into()),
     )
+}
+
+pub(crate) fn unexpected_value(key: &str) -> Fault {
+    fault(format!("`{key}` takes no value"), Some(format!("write `{key},`")))
+}
+
+pub(crate) fn quoted_key(name: &str) -> Fault {
+    fault(format!("key `{name}` is in quotes"), Some(format!("write `{name}:`")))
 }
 
 pub(crate) fn unexpected_tokens(found: impl Display, expected: &str) -> Fault {

@@ -1,9 +1,12 @@
-use super::{Input, Keys, Kind, any, key, steps};
+use super::{Input, Key, Keys, Kind, any, key, steps};
 use kiln_rules as rules;
 
 /// What stands directly in a recipe, beside its `layer` and `test` blocks.
 pub(crate) const IMAGE: Keys =
-    Keys::of("an image", &[key("base", Kind::Any), key("start", Kind::List(any))]);
+    Keys::of("an image", &[key("base", Kind::Any), BUILDER, key("start", Kind::List(any))]);
+
+/// Where the image is baked.
+const BUILDER: Key = key("builder", Kind::Any);
 
 /// What an image has none of, but a layer has: for a step that is written outside of a layer.
 pub(crate) const LAYER_ONLY: &str = "steps stand in a layer: `layer name { … }`";
@@ -36,6 +39,13 @@ pub(crate) struct Base {
 
 /// The bases whose arguments can be judged.
 pub(crate) const BASES: &[Base] = &[
+    Base { name: "ami", args: &[Kind::Text(rules::ami)], methods: &[] },
+    Base { name: "ami_parameter", args: &[Kind::Text(rules::ami_parameter)], methods: &[] },
+    Base {
+        name: "newest_ami",
+        args: &[Kind::Text(rules::ami_owner), Kind::Text(rules::ami_name_pattern)],
+        methods: &[],
+    },
     Base {
         name: "debian",
         args: &[Kind::Text(rules::suite)],

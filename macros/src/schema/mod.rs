@@ -3,9 +3,11 @@
 //! A step that is added to the model is added to [`steps`], and nowhere else.
 
 mod blocks;
+mod builder;
 mod steps;
 
 pub(crate) use blocks::{BASES, IMAGE, LAYER_ONLY, TEST};
+pub(crate) use builder::{ADDRESSES, EC2, VOLUME};
 pub(crate) use steps::STEPS;
 
 use crate::valid::MapOf;
@@ -54,6 +56,10 @@ pub(crate) enum Kind {
     List(Rule),
     /// `{ NAME: value }`.
     Map(MapOf, NamedRule),
+    /// The keys of [`VOLUME`] in braces.
+    Volume,
+    /// One of [`ADDRESSES`].
+    Address,
     /// The path of an input.
     Input(Input),
     /// Any expression.
@@ -70,6 +76,8 @@ pub(crate) struct Step {
 /// What stands after a step's colon.
 #[derive(Clone, Copy)]
 pub(crate) enum Head {
+    /// Nothing, not even the colon.
+    Nothing,
     /// One value.
     One(Kind),
     /// An input and where it goes: `source => destination`.
@@ -109,6 +117,8 @@ impl Kind {
             Self::Mode => "a mode in octal, as in `0o644`",
             Self::List(_) => "a list, as in `[\"a\", \"b\"]`",
             Self::Map(..) => "a map, as in `{ NAME: value }`",
+            Self::Volume => "a volume, as in `{ size: 16 }`",
+            Self::Address => "`private` or `public`",
             Self::Any => "an expression",
         }
     }

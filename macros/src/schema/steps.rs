@@ -108,6 +108,7 @@ pub(crate) const STEPS: &[Step] = &[
         head: Head::One(Kind::Input(Input::File)),
         options: Keys::of("`script`", SCRIPT),
     },
+    Step { key: "reboot", head: Head::Nothing, options: Keys::none("`reboot`") },
     Step { key: "step", head: Head::Own, options: Keys::none("`step`") },
 ];
 

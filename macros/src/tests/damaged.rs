@@ -6,6 +6,14 @@ use proc_macro2::{Group, TokenStream, TokenTree};
 
 const RECIPE: &str = r#"
     base: debian("bookworm").include(["dbus"]),
+    builder: ec2 {
+        region: "eu-west-1",
+        instance_type: TYPE,
+        security_groups: ["sg-0a1b2c3d"],
+        volume: { size: 16, kind: "gp3" },
+        tags: { team: "web", "cost:center": centre() },
+        address: private,
+    },
     start: ["nginx", "-g", "daemon off;"],
     layer site {
         apt: ["nginx"] { recommends: false },
@@ -14,6 +22,7 @@ const RECIPE: &str = r#"
         file: "/etc/motd" { content: format!("{x}") },
         user: "deploy" { uid: 900, groups: ["adm"] },
         env: { A: "1", B: b() },
+        reboot,
         run: std::env::var("X").unwrap() { network: true, timeout: "10m" },
         step: my::redis::<A, B>("x").port(6379),
     }

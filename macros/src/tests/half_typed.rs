@@ -19,7 +19,7 @@ fn check(recipe: &str, expected: &Expect) {
 }
 
 /// A recipe whose only step is this.
-fn step(step: &str, expected: &Expect) {
+pub(super) fn step(step: &str, expected: &Expect) {
     check(&format!("pub web {{ base: scratch(), layer main {{ {step} }} }}"), expected);
 }
 

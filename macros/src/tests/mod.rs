@@ -1,5 +1,6 @@
 //! Expansion snapshots, of valid and of half-typed recipes.
 
+mod builder;
 mod damaged;
 mod half_typed;
 mod valid;

@@ -1,7 +1,7 @@
 use super::{body, errors, expand};
 use expect_test::{Expect, expect};
 
-fn check(recipe: &str, expected: &Expect) {
+pub(super) fn check(recipe: &str, expected: &Expect) {
     let output = expand(recipe);
     assert_eq!(errors(&output), [""; 0]);
     syn::parse2::<syn::File>(output.clone()).expect("items");
@@ -85,20 +85,21 @@ fn values_pass_through() {
 }
 
 #[test]
-fn the_type_beside_the_function_counts_the_images_below() {
+fn the_type_beside_the_function_tells_what_stands_below() {
+    const CHAIN: &str = "const CHAIN : :: kiln :: Chain = ";
     let impl_of = |base: &str| {
         let output = expand(&format!("pub web(given: F) {{ base: {base}, }}")).to_string();
-        let at = output.find("const DEPTH : usize = ").expect("a depth");
-        output[at + 22..].split(';').next().unwrap_or_default().trim().to_owned()
+        let at = output.find(CHAIN).expect("a chain");
+        output[at + CHAIN.len()..].split(';').next().unwrap_or_default().trim().to_owned()
     };
     for (base, depth) in [
-        ("debian(\"bookworm\").include([\"x\"])", "< debian > :: DEPTH + 1"),
-        ("crate::a::base(\"x\")", "< crate :: a :: base > :: DEPTH + 1"),
-        ("common::<u8>()?.named(\"y\")", "< common > :: DEPTH + 1"),
-        ("{ helper() }", "0"),
-        ("variable", "0"),
-        ("given()", "0"),
-        ("Base::from(x)", "0"),
+        ("debian(\"bookworm\").include([\"x\"])", "< debian > :: CHAIN . above ()"),
+        ("crate::a::base(\"x\")", "< crate :: a :: base > :: CHAIN . above ()"),
+        ("common::<u8>()?.named(\"y\")", "< common > :: CHAIN . above ()"),
+        ("{ helper() }", ":: kiln :: Chain :: UNKNOWN"),
+        ("variable", ":: kiln :: Chain :: UNKNOWN"),
+        ("given()", ":: kiln :: Chain :: UNKNOWN"),
+        ("Base::from(x)", ":: kiln :: Chain :: UNKNOWN"),
     ] {
         assert_eq!(impl_of(base), depth, "{base}");
     }

@@ -128,7 +128,7 @@ pub fn scratch() -> Base {
 }
 
 /// The type beside each function that starts a chain of images, as `image!` makes one beside each recipe:
-/// its constant is how many images stand below. rustc reports a cycle of bases by it.
+/// its constant says what stands below.
 macro_rules! bottoms {
     ($($name:ident)*) => {
         $(
@@ -139,7 +139,7 @@ macro_rules! bottoms {
 
             #[doc(hidden)]
             impl $name {
-                pub const DEPTH: usize = 0;
+                pub const CHAIN: $crate::Chain = $crate::Chain::UNKNOWN;
             }
         )*
     };

@@ -20,6 +20,7 @@
 //! ```
 
 mod base;
+mod chain;
 mod document;
 mod ec2;
 mod image;
@@ -33,6 +34,8 @@ pub mod step;
 mod test;
 
 pub use base::{Base, Debian, OciLayout, RootArchive, debian, oci_layout, root_archive, scratch};
+#[doc(hidden)]
+pub use chain::Chain;
 pub use document::{BaseNode, BuilderNode, Document, ImageNode, LayerNode, Version};
 pub use ec2::{Address, Ec2, Volume, ec2};
 pub use image::Image;

@@ -49,5 +49,5 @@ fn main() {
     assert_eq!(document.problems(), []);
     let names: Vec<&str> = document.images().iter().map(|image| image.name.as_str()).collect();
     assert_eq!(names, ["common-for-app", "app", "on_top", "from_argument"]);
-    assert_eq!((bases::common::DEPTH, app::DEPTH, on_top::DEPTH), (1, 2, 0));
+    assert_eq!((bases::common::CHAIN.depth, app::CHAIN.depth, on_top::CHAIN.depth), (1, 2, 0));
 }

@@ -32,6 +32,6 @@ image! {
 }
 
 fn main() {
-    assert_eq!(r#type::DEPTH, 3);
+    assert_eq!(r#type::CHAIN.depth, 3);
     assert_eq!(Document::new().image(r#type()).images()[2].name, "type");
 }

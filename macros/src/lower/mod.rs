@@ -4,21 +4,24 @@
 //! node's origin from their caller's location, which is where the call starts. The span is the token's own
 //! and not one of this macro, for which rustc would name the place of `image!` instead.
 
+mod beside;
+
 use crate::diag::{self, Sink};
-use crate::valid::{Arg, Call, MapOf, Parent, Part, Recipe, Slot, Step};
+use crate::valid::{Arg, Builder, Call, MapOf, Part, Recipe, Slot, Step};
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens as _, quote, quote_spanned};
 use syn::LitStr;
 use syn::ext::IdentExt as _;
 
 pub(crate) fn recipe(recipe: &Recipe, sink: Sink) -> TokenStream {
-    let Recipe { attrs, vis, name, params, doc, parent, parts } = recipe;
+    let Recipe { attrs, vis, name, params, doc, parent, said, parts } = recipe;
     let span = name.span();
     let text = literal(name);
     let doc = doc.as_ref().map(|doc| quote_spanned!(span=> .doc(#doc)));
     let parts = parts.iter().map(part);
     let cfgs = attrs.iter().filter(|attr| attr.path().is_ident("cfg")).collect::<Vec<_>>();
-    let depth = depth(name, parent.as_ref());
+    let chain = beside::chain(name, parent.as_ref(), said);
+    let agrees = beside::agrees(parent.as_ref(), said, &cfgs);
     let reports = sink.into_items(&cfgs);
     let mut body = Group::new(
         Delimiter::Brace,
@@ -41,35 +44,28 @@ pub(crate) fn recipe(recipe: &Recipe, sink: Sink) -> TokenStream {
         #[allow(non_camel_case_types, dead_code)]
         #vis #beside
         #(#cfgs)*
-        #depth
+        #chain
+        #agrees
         #reports
-    }
-}
-
-/// How many recipes stand below this one. rustc reports a cycle at the `impl`, which therefore spans the
-/// value of `base`.
-fn depth(name: &Ident, parent: Option<&Parent>) -> TokenStream {
-    let Some(Parent { path, value: (first, last) }) = parent else {
-        return quote! {
-            #[doc(hidden)]
-            #[allow(dead_code)]
-            impl #name { pub const DEPTH: usize = 0; }
-        };
-    };
-    let mut name = name.clone();
-    name.set_span(*last);
-    let body = quote_spanned!(*first=> { pub const DEPTH: usize = <#path>::DEPTH + 1; });
-    let head = quote_spanned!(*first=> impl);
-    quote! {
-        #[doc(hidden)]
-        #[allow(dead_code)]
-        #head #name #body
     }
 }
 
 fn part(part: &Part) -> TokenStream {
     match part {
         Part::Call(call) => method(call),
+        Part::Builder { key, on, options } => {
+            let on = match on {
+                Builder::Ec2(word) => quote_spanned!(word.span()=> ::kiln::#word()),
+                Builder::Own(value) if options.is_empty() => slot(value),
+                Builder::Own(value) => {
+                    let value = slot(value);
+                    let (_, last) = ends(&value).unwrap_or((key.span(), key.span()));
+                    parentheses(last, value).into_token_stream()
+                }
+            };
+            let options = options.iter().map(method);
+            invoke(key, quote! { #on #(#options)* })
+        }
         Part::Layer { keyword, name, steps } => {
             let text = literal(name);
             let steps = steps.iter().map(step);
@@ -116,7 +112,7 @@ fn invoke(method: &Ident, args: TokenStream) -> TokenStream {
 fn broken(arg: &Arg) -> Option<Span> {
     match arg {
         Arg::Value(Slot::Broken(tokens)) => ends(tokens).map(|(_, last)| last),
-        Arg::Value(_) | Arg::Map { .. } => None,
+        Arg::Value(_) | Arg::Map { .. } | Arg::Volume(_) | Arg::Address(..) => None,
     }
 }
 
@@ -129,6 +125,14 @@ fn parentheses(span: Span, content: TokenStream) -> Group {
 fn arg(arg: &Arg) -> TokenStream {
     match arg {
         Arg::Value(value) => slot(value),
+        Arg::Volume(calls) => {
+            let calls = calls.iter().map(method);
+            quote! { ::kiln::Volume::new() #(#calls)* }
+        }
+        Arg::Address(word, variant) => {
+            let variant = Ident::new(variant, word.span());
+            quote_spanned!(word.span()=> ::kiln::Address::#variant)
+        }
         Arg::Map { of, pairs } => {
             let pairs = pairs.iter().map(|(name, value)| {
                 let value = slot(value);
@@ -136,7 +140,9 @@ fn arg(arg: &Arg) -> TokenStream {
                 let (first, last) = ends(&value).unwrap_or((name.span(), name.span()));
                 let from = quote_spanned!(last=> ::from);
                 let into = match of {
-                    MapOf::Text => quote_spanned!(first=> ::std::string::String #from),
+                    MapOf::Text | MapOf::Tags => {
+                        quote_spanned!(first=> ::std::string::String #from)
+                    }
                     MapOf::Json => quote_spanned!(first=> ::kiln::step::Value #from),
                 };
                 let value = parentheses(last, value);
