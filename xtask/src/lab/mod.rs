@@ -6,6 +6,7 @@ mod holder;
 mod needs;
 mod options;
 mod places;
+mod up;
 
 pub(crate) use needs::NEEDS;
 pub(crate) use places::Places;
@@ -20,9 +21,6 @@ use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
-
-/// Starts a program detached. Python, as what it starts: only so are signals awaited, not polled for.
-const UP: &str = include_str!("up.py");
 
 /// Asking a lab needs no package.
 const PYTHON: &str = "/usr/bin/python3";
@@ -65,11 +63,10 @@ impl Lab {
         let mut serve = self.module(&python.into_os_string(), &["serve"]);
         serve.arg("--name").arg(&self.name).arg("--cache").arg(self.places.cache());
         serve.args(behaviour);
-        let env = self.asking(&["env"]);
-        let mut up = self.as_root(PYTHON)?;
-        up.args(["-c", UP]).arg(self.places.log(&self.name)).args(words(&serve)).arg("--");
+        let (log, env) = (self.places.log(&self.name), self.asking(&["env"]));
+        let mut up = up::start(self.as_root(PYTHON)?, &log, &serve, &env);
         // Becoming it: Ctrl-C is its business, and the shell waits until all is gone.
-        Err(up.args(words(&env)).exec()).context("cannot start the lab")
+        Err(up.exec()).context("cannot start the lab")
     }
 
     /// Returns when nothing of the lab is left.
@@ -138,8 +135,4 @@ impl Lab {
         };
         !denied(self.places.state().to_owned()) && !denied(self.places.description(&self.name))
     }
-}
-
-fn words(command: &Command) -> impl Iterator<Item = &std::ffi::OsStr> {
-    std::iter::once(command.get_program()).chain(command.get_args())
 }

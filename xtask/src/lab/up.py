@@ -48,7 +48,7 @@ def main(log: str, command: list[str], then: list[str]) -> int:
         signal.set_wakeup_fd(-1)
         for number in signals:
             signal.signal(number, signal.SIG_DFL)
-        os.execv(then[0], then)
+        os.execvp(then[0], then)
     if ready is None:
         sys.stderr.write("bringing it down again\n")
         server.terminate()
