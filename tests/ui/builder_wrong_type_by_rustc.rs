@@ -3,9 +3,9 @@ use kiln::prelude::*;
 const SIZE: u64 = 16;
 
 image! {
-    pub web(zone: u8) {
+    pub web {
         base: debian("bookworm"),
-        builder: ec2 { region: zone, volume: { size: SIZE }, address: somewhere },
+        builder: ec2 { volume: { size: SIZE }, address: somewhere },
     }
 }
 

@@ -16,16 +16,18 @@ pub(super) fn check(
     inputs: &Inputs,
     sink: &mut Sink,
 ) -> Option<(Part, Said)> {
-    let on = sink.nest(|sink| builder(&pair, params, sink));
     let called = methods(pair.value.as_ref());
     let ours = called.is_some();
     let methods = called.unwrap_or_default();
-    for method in &methods {
-        let known = schema::EC2.known.iter().find(|key| method.method == key.name);
-        if let (Some(key), Some(arg)) = (known, method.args.first()) {
-            value::expression(key.kind, key.name, value::bare(arg), inputs, sink);
+    let on = sink.nest(|sink| {
+        for method in &methods {
+            let known = schema::EC2.known.iter().find(|key| method.method == key.name);
+            if let (Some(key), Some(arg)) = (known, method.args.first()) {
+                value::expression(key.kind, key.name, value::bare(arg), inputs, sink);
+            }
         }
-    }
+        builder(&pair, params, sink)
+    });
     let Pair { key, options, .. } = pair;
     let body = options.unwrap_or_else(|| Body::empty(key.span()));
     let mut seen = Seen::default();

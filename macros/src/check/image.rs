@@ -86,10 +86,14 @@ impl Image<'_> {
 
     fn pair(&mut self, pair: Pair) -> Option<Part> {
         if pair.key == "base" && !self.seen.has("base") {
-            self.parent = pair.value.as_ref().and_then(|value| {
-                base::check(value, self.inputs, self.sink);
-                base::parent(value, &self.params)
+            self.parent = pair.value.as_ref().and_then(|value| base::parent(value, &self.params));
+            let call = self.sink.nest(|sink| {
+                if let Some(value) = &pair.value {
+                    base::check(value, self.inputs, sink);
+                }
+                keys::pair(pair, &schema::IMAGE, &mut self.seen, self.inputs, sink)
             });
+            return call.map(Part::Call);
         }
         if schema::STEPS.iter().any(|step| pair.key == step.key) {
             self.seen.unknown = true;
