@@ -1,0 +1,1 @@
+"""Tests of the control plane alone, on machines and volumes in memory."""

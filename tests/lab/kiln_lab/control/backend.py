@@ -1,0 +1,81 @@
+"""moto's EC2 backend of one account and region, with the lab's network and the lab's machines in it."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any, ClassVar
+
+from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.models import EC2Backend
+from moto.ec2.models.security_groups import SecurityGroup
+from moto.ec2.models.subnets import Subnet
+from moto.ec2.models.vpcs import VPC
+
+from .images import Images
+from .launch import Launch
+from .plane import Plane
+from .storage import Storage
+
+
+class LabBackend(Launch, Images, Storage, EC2Backend):
+    """EC2 in one region. Only the lab's own region has machines, a default VPC and base images."""
+
+    plane: ClassVar[Plane]
+
+    def __init__(self, region_name: str, account_id: str) -> None:
+        super().__init__(region_name, account_id)
+        self.launches: dict[str, tuple[str, str]] = {}
+
+    @property
+    def here(self) -> bool:
+        """Whether this is the region whose machines the lab has."""
+        return self.region_name == self.plane.region
+
+    @property
+    def default_vpc(self) -> VPC | None:
+        """The default VPC; none in other regions, and none in a lab that was started without."""
+        return self.get_default_vpc()
+
+    @default_vpc.setter
+    def default_vpc(self, vpc: VPC | None) -> None:
+        """moto assigns what `create_default_vpc` returned; `vpcs` knows already."""
+
+    def create_default_vpc(self) -> VPC | None:
+        """The default VPC has the block of the lab's network: its addresses are the machines' addresses."""
+        if self.get_default_vpc() is not None:
+            raise EC2ClientError(
+                "DefaultVpcAlreadyExists", "A Default VPC already exists for this account in this region."
+            )
+        if not (self.here and self.plane.default_vpc):
+            return None
+        vpc = self.create_vpc(cidr_block=self.plane.reality.cidr, is_default=True)
+        for zone in self.describe_availability_zones():
+            self.create_default_subnet(zone.name)
+        return vpc
+
+    def create_default_subnet(self, availability_zone: str) -> Subnet:
+        """A /20 of the default VPC for each zone, as EC2 makes them; smaller in a smaller network."""
+        taken = self.get_default_subnets()
+        if availability_zone in taken:
+            raise EC2ClientError(
+                "DefaultSubnetAlreadyExistsInAvailabilityZone",
+                f"'{taken[availability_zone].id}' is already the default subnet in {availability_zone}.",
+            )
+        vpc = self.get_default_vpc()
+        if vpc is None:
+            raise EC2ClientError(
+                "DefaultVpcDoesNotExist", "No default VPC exists for this account in this region."
+            )
+        block = ipaddress.IPv4Network(vpc.cidr_block)
+        blocks = list(block.subnets(new_prefix=20 if block.prefixlen <= 17 else block.prefixlen + 3))
+        return self.create_subnet(
+            vpc_id=vpc.id, cidr_block=str(blocks[len(taken)]), availability_zone=availability_zone
+        )
+
+    def create_security_group(self, name: str, description: str, vpc_id: str | None = None, **kwargs: Any) -> SecurityGroup:
+        """Without a VPC the group belongs to the default one, which may not exist."""
+        if vpc_id is None and self.get_default_vpc() is None:
+            raise EC2ClientError("VPCIdNotSpecified", "No default VPC for this user")
+        group = super().create_security_group(name, description, vpc_id=vpc_id, **kwargs)
+        self.plane.visibility.born(group.id)
+        return group

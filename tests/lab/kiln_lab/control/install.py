@@ -1,0 +1,46 @@
+"""Puts the lab's classes in the place of moto's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import moto.ec2.models.elastic_block_store
+import moto.ec2.models.elastic_network_interfaces
+import moto.ec2.models.instances
+import moto.ec2.urls
+import moto.ec2.utils
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.ec2.models import ec2_backends
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+from .backend import LabBackend
+from .instance import LabInstance
+from .interface import LabInterface
+from .plane import Plane
+from .responses import LabResponse
+from .storage import LabSnapshot, LabVolume
+
+FILTERS = {
+    "client-token": "client_token",
+    "instance-lifecycle": "lifecycle",
+    "instance-state-code": "state_code_text",
+    "reservation-id": "reservation_id",
+    "root-device-name": "root_device_name",
+    "root-device-type": "root_device_type",
+    "virtualization-type": "virtualization_type",
+}
+"""Filters of DescribeInstances that moto lacks, and the attributes that they compare."""
+
+
+def install(plane: Plane) -> tuple[Any, LabBackend]:
+    """The WSGI application and the backend of the lab's region. One lab a process: moto's state is the process's."""
+    moto.ec2.models.instances.Instance = LabInstance
+    moto.ec2.models.elastic_block_store.Volume = LabVolume
+    moto.ec2.models.elastic_block_store.Snapshot = LabSnapshot
+    moto.ec2.models.elastic_network_interfaces.NetworkInterface = LabInterface
+    moto.ec2.utils.filter_dict_attribute_mapping.update(FILTERS)
+    moto.ec2.urls.url_paths["{0}/"] = LabResponse.dispatch
+    # moto finds a service's URLs and its name by the module of its backend.
+    ec2_backends.backend = type("Backend", (LabBackend,), {"plane": plane, "__module__": "moto.ec2.models"})
+    backend = ec2_backends[DEFAULT_ACCOUNT_ID][plane.region]
+    return DomainDispatcherApplication(create_backend_app), backend
