@@ -152,6 +152,9 @@ pub(crate) struct Bake {
     /// What happens to the session of a step that fails.
     #[arg(long, value_enum, default_value_t = OnErrorArg::Cleanup)]
     pub(crate) on_error: OnErrorArg,
+    /// Also write what the images became as Packer's `manifest` post-processor does.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "packer-manifest.json")]
+    pub(crate) packer_manifest: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

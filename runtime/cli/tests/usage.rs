@@ -92,3 +92,49 @@ fn a_place_or_tag_that_no_export_can_have_is_said_before_anything_is_baked() {
         assert!(!project.store.join("sandbox").exists(), "{output} {tag}");
     }
 }
+
+#[test]
+fn an_image_for_another_builder_is_refused_by_a_host_that_lacks_it() {
+    let project = Project::with_own_store();
+    let ran = project.run(image(&project).builder(ec2()), &["plan"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.stderr.contains("no builder is named `ec2`"), "{}", ran.stderr);
+    // The same recipe is built here when somebody says so.
+    let plan =
+        project.run(image(&project).builder(ec2()), &["plan", "--builder", "sandbox"]).done();
+    assert!(plan.stdout.contains("2 to build"), "{}", plan.stdout);
+}
+
+#[test]
+fn images_of_two_builders_are_not_baked_in_one_run() {
+    let project = Project::with_own_store();
+    let there = project.empty("there").base(image(&project)).builder(ec2());
+    let ran = project.run(there, &["plan"]);
+    assert!(
+        ran.stderr.contains("`small` is built by `sandbox`, `there` by `ec2`"),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stderr.contains("mod.rs:"), "its line is shown: {}", ran.stderr);
+}
+
+#[test]
+fn gc_says_whom_it_cleans_up_after() {
+    let project = Project::with_own_store();
+    let ran = project.run(image(&project), &["gc", "--dry-run"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.stderr.contains("--builder ec2"), "{}", ran.stderr);
+}
+
+#[test]
+fn packers_readers_find_what_was_baked() {
+    let project = Project::with_own_store();
+    project.run(image(&project), &["bake", "--packer-manifest"]).done();
+    let text = std::fs::read_to_string(project.path("packer-manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let build = &manifest["builds"][0];
+    assert_eq!((&build["name"], &build["builder_type"]), (&"small".into(), &"kiln.sandbox".into()));
+    assert_eq!(build["packer_run_uuid"], manifest["last_run_uuid"]);
+    assert!(build["build_time"].as_u64().unwrap() > 1_700_000_000);
+    assert!(!build["artifact_id"].as_str().unwrap().is_empty());
+}

@@ -1,4 +1,6 @@
 use super::interruption::interruption;
+use super::owned::Owned;
+use super::packer_manifest;
 use crate::args::{Bake as BakeArgs, Global};
 use crate::exit::{Ended, Exit};
 use crate::project::{Project, Recipes};
@@ -22,7 +24,7 @@ pub(crate) async fn execute(
     let on_error = args.on_error.into();
     let outcome =
         bake(global, on_error, &mut project, builder.as_ref(), interrupted, report).await?;
-    images(&project, &outcome, report);
+    images(&project, &outcome, args, report)?;
     let (built, cached, failed) = outcome.counts();
     report.summary(built, cached, failed, started.elapsed());
     Ok(if failed == 0 { Exit::Done } else { Exit::Failed })
@@ -63,8 +65,19 @@ pub(super) async fn bake(
     ])
 }
 
-/// Says what each complete image became.
-pub(super) fn images(project: &Project<'_>, outcome: &Outcome, report: &Report) {
+/// Says what each complete image became, to Packer's readers too where they were asked for.
+pub(super) fn images(
+    project: &Project<'_>,
+    outcome: &Outcome,
+    args: &BakeArgs,
+    report: &Report,
+) -> Result<(), Vec<Error>> {
+    let one = |error: Error| vec![error];
+    if let Some(path) = &args.packer_manifest {
+        let owned = Owned::new(path);
+        packer_manifest::write(path, project, outcome).map_err(one)?;
+        owned.hand_over().map_err(one)?;
+    }
     for entry in project.images() {
         if let Some(artifact) = outcome.artifact(entry.tip) {
             report.event(Event::Image {
@@ -74,6 +87,7 @@ pub(super) fn images(project: &Project<'_>, outcome: &Outcome, report: &Report) 
             });
         }
     }
+    Ok(())
 }
 
 fn jobs(global: &Global) -> usize {

@@ -34,10 +34,7 @@ pub(crate) async fn execute(
         let spec = ExportSpec { env: image.env.clone(), start: image.start.clone(), names };
         let owned = Owned::new(&to);
         let exported = sandbox.export(artifact, &spec, &to, &args.tag).map_err(one)?;
-        owned.hand_over().map_err(|error| {
-            one(Error::environment(format!("cannot give `{}` to its owner", to.display()))
-                .caused_by(error))
-        })?;
+        owned.hand_over().map_err(one)?;
         let to = to.display();
         report.text(&format!("{to}:{}  {}", args.tag, exported.manifest_digest));
     }

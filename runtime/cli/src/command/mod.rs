@@ -8,6 +8,7 @@ mod gc;
 mod graph;
 mod interruption;
 mod owned;
+mod packer_manifest;
 mod plan;
 mod test;
 mod update;

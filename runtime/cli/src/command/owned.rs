@@ -1,3 +1,4 @@
+use kiln_engine::Error;
 use std::os::unix::fs::{MetadataExt, lchown};
 use std::path::{Path, PathBuf};
 
@@ -17,7 +18,17 @@ impl Owned {
     }
 
     /// Gives everything that was made to the owner of the directory that it was made in.
-    pub(super) fn hand_over(self) -> std::io::Result<()> {
+    ///
+    /// # Errors
+    /// When root may not.
+    pub(super) fn hand_over(self) -> Result<(), Error> {
+        let shown = self.path.display().to_string();
+        self.give().map_err(|error| {
+            Error::environment(format!("cannot give `{shown}` to its owner")).caused_by(error)
+        })
+    }
+
+    fn give(self) -> std::io::Result<()> {
         let owner = std::fs::metadata(&self.there)?;
         let (uid, gid) = (Some(owner.uid()), Some(owner.gid()));
         if owner.uid() == 0 {

@@ -20,7 +20,7 @@ pub(crate) async fn execute(
     let outcome =
         super::bake::bake(global, on_error, &mut project, builder.as_ref(), interrupted, report)
             .await?;
-    super::bake::images(&project, &outcome, report);
+    super::bake::images(&project, &outcome, args, report)?;
     let (built, cached, mut failed) = outcome.counts();
     for entry in project.images() {
         let Some(artifact) = outcome.artifact(entry.tip) else { continue };

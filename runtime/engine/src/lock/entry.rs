@@ -11,9 +11,15 @@ pub struct EntryId {
     /// What is asked for: `debian bookworm`, `apt nginx`.
     pub request: String,
     /// Whose bases it is resolved on: what a package needs depends on what is there.
+    #[serde(default = "only_builder")]
     pub builder: String,
     /// Debian's name for it: `amd64`.
     pub architecture: String,
+}
+
+/// The only one that there was when lock files did not say.
+fn only_builder() -> String {
+    "sandbox".into()
 }
 
 impl EntryId {

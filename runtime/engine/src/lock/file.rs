@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const VERSION: u32 = 2;
+const OLDEST: u32 = 1;
 const HEADER: &str = "# What the recipes take from outside, resolved once. Written by `cargo xtask bake` and\n\
                       # `cargo xtask update`; review it, commit it, do not edit it.\n";
 
@@ -66,9 +67,9 @@ impl LockFile {
             )
         };
         let text: Text = toml::from_str(&text).map_err(|error| malformed().caused_by(error))?;
-        if text.version != VERSION {
+        if !(OLDEST..=VERSION).contains(&text.version) {
             return Err(Error::input(format!(
-                "`{}` has version {}, this Kiln reads version {VERSION}",
+                "`{}` has version {}, this Kiln reads versions {OLDEST} to {VERSION}",
                 path.display(),
                 text.version
             ))
@@ -229,10 +230,24 @@ mod tests {
     }
 
     #[test]
+    fn a_file_from_before_there_were_several_builders_is_the_local_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kiln.lock");
+        let text = format!(
+            "version = 1\n[[entry]]\nnode = \"web/packages\"\nrequest = \"apt nginx\"\n\
+             architecture = \"amd64\"\nfiles = [\"{}\"]\n",
+            file("a.deb")
+        );
+        std::fs::write(&path, text).unwrap();
+        let lock = LockFile::read(&path).unwrap();
+        assert_eq!(lock.get(&id("sandbox")), Some(files(["a.deb"])));
+    }
+
+    #[test]
     fn a_malformed_file_is_refused_with_its_path() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kiln.lock");
-        for text in ["version = 1\n", "nonsense", "version = 2\n[[entry]]\nnode = 'x'\n"] {
+        for text in ["version = 3\n", "nonsense", "version = 2\n[[entry]]\nnode = 'x'\n"] {
             std::fs::write(&path, text).unwrap();
             let error = LockFile::read(&path).unwrap_err();
             assert!(error.to_string().contains("kiln.lock"), "{error}");
