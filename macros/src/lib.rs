@@ -56,6 +56,9 @@ mod valid;
 /// Attributes, a visibility, a name, parameters if there are any, and in braces:
 ///
 /// - `base: EXPRESSION` — required; anything that is `Into<kiln::Base>`.
+/// - `builder: ec2 { region: "eu-west-1", … }` — where the image is baked; each key is a method of `kiln::Ec2`, and each
+///   may be left out, with the braces too. Unless told, as its base image. In place of the word `ec2` stands any
+///   expression that is a `kiln::Ec2`, such as a call of a function that says what all images share.
 /// - `start: [ARGUMENT, …]` — what runs when the image is started as a container.
 /// - `layer NAME { STEPS }` — any number. A step is `key: value` or `key: source => destination`,
 ///   with options in braces after it.
@@ -66,16 +69,16 @@ mod valid;
 /// a value hold its options.
 ///
 /// Steps are the functions of `kiln::step`, options are the methods of what these return; so each key is
-/// documented there. `env` and `vars` take `{ NAME: value, … }`, and `step: EXPRESSION` takes anything that
-/// implements `kiln::Step`.
+/// documented there. `env`, `vars` and `tags` take `{ NAME: value, … }`, where a name that is no word stands in
+/// quotes. `step: EXPRESSION` takes anything that implements `kiln::Step`. `reboot` stands alone, without a value.
 ///
 /// # What it expands to
 ///
 /// One chain of calls on `kiln::Image`, one call per key, in the order written. Beside the function stands
-/// a hidden empty type of the same name whose constant `CHAIN` says what stands below. It makes a
-/// cycle of bases an error of the compiler, and it is why `base: name()` must call a recipe or a base of
-/// `kiln`. A function of your own that returns a base is called from a block, which is not looked into:
-/// `base: { helper() }`. As a type, the recipe shares its name space with modules: with `mod web` and a recipe
+/// a hidden empty type of the same name whose constant `CHAIN` says what stands below. It makes errors of the
+/// compiler of a cycle of bases, and of an instance type or a region that does not fit the base image's. It is
+/// also why `base: name()` must call a recipe or a base of `kiln`. A function of your own that returns a base is
+/// called from a block, which is not looked into: `base: { helper() }`. As a type, the recipe shares its name space with modules: with `mod web` and a recipe
 /// `web` in it, call `web::web()` rather than importing it beside the module.
 ///
 /// # Errors

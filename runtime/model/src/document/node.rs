@@ -33,7 +33,7 @@ pub struct ImageNode {
 pub enum BaseNode {
     /// See [`Debian`].
     Debian(Debian),
-    /// Another image, by its index in [`Document::images`]; always a smaller one.
+    /// Another image, by its index in [`crate::Document::images`]; always a smaller one.
     Image(usize),
     /// See [`OciLayout`].
     OciLayout(OciLayout),

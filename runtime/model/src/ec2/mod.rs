@@ -17,8 +17,8 @@ const DEFAULT_TYPE: &str = "t3.small";
 /// Where on EC2 an image is baked, and on what. See [`ec2`].
 ///
 /// What is left unsaid is taken from the image's base image; what that leaves unsaid too is the driver's to
-/// choose, so that an empty account will do. Nothing here reaches a cache key: where a layer was baked does not change
-/// what is in it.
+/// choose, so that an empty account will do. Only what reaches the image is in its cache key: the user data and the
+/// volume. Where a layer was baked does not change what is in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ec2 {
     /// Where it was named.
