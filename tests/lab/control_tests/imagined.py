@@ -104,6 +104,10 @@ class Imagined:
     machine = Machine
     cidr = "172.29.0.0/16"
 
+    @staticmethod
+    def mac(address: str) -> str:
+        return "02:00:" + ":".join(f"{int(part):02x}" for part in address.split("."))
+
     def __init__(self) -> None:
         self.volumes = Volumes()
         self.machines = Machines(self.volumes, lambda *exit: self.on_exit(*exit))

@@ -56,6 +56,7 @@ class Life:
             instance = self._instances.get(instance_id)
             if instance is None or instance.held or instance.state not in ("pending", "running"):
                 return
+            instance.booted = False
             reason = BY_ITSELF
             if how == "failed":
                 reason = StateReason("Server.InternalError: the machine died", "Server.InternalError")
@@ -102,7 +103,7 @@ class Life:
 
     def _stop(self, instance: LabInstance, interrupted: threading.Event, force: bool) -> None:
         until = time.monotonic() + self._plane.latency.of(real.STOP)
-        if instance.made:
+        if instance.booted:
             self._attempt(instance, lambda: self._plane.reality.machines.stop(instance.id, force=force))
         self._waits(interrupted, until)
         with self._plane.lock:
