@@ -1,6 +1,7 @@
 //! `cargo xtask ci`: what CI runs, in one command that stops at the first failure.
 
 mod end_to_end;
+mod lab;
 mod needs;
 mod stage;
 mod tally;
@@ -10,6 +11,7 @@ mod tools;
 use crate::setup::{self, HOST};
 use crate::workspace::Workspace;
 use anyhow::{Result, bail};
+use lab::Lab;
 use stage::Stages;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -26,11 +28,14 @@ pub(crate) fn execute(workspace: &Workspace, yes: bool) -> Result<ExitCode> {
 
 fn all(workspace: &Workspace, yes: bool, stages: &mut Stages) -> Result<()> {
     let cargo = |arguments: &[&str]| workspace.cargo_command(arguments);
-    stages.run("set-up", |_| {
-        setup::ensure(HOST.iter().chain(needs::TESTS), yes)?;
-        tools::ensure(workspace)
+    let lab = stages.run("set-up", |_| {
+        setup::ensure(HOST.iter().chain(needs::TESTS).chain(crate::lab::NEEDS), yes)?;
+        needs::ssh_server(yes)?;
+        tools::ensure(workspace)?;
+        Lab::prepare(workspace)
     })?;
     stages.run("fmt", |_| succeeds(cargo(&["fmt", "--all", "--check"])))?;
+    // With `doc` the only ones for which EC2's SDK is compiled unoptimised, and then it is only checked.
     stages.run("clippy", |_| {
         let lints = ["--", "--deny", "warnings"];
         succeeds(cargo(&[&["clippy", "--workspace", "--all-targets"][..], &lints].concat()))
@@ -43,7 +48,10 @@ fn all(workspace: &Workspace, yes: bool, stages: &mut Stages) -> Result<()> {
     stages.run("test", |tally| tests::run(workspace, &store(), tally))?;
     stages.run("deny", |_| tools::deny(workspace))?;
     stages.run("advisories", |_| tools::advisories(workspace))?;
-    stages.run("end to end", |tally| end_to_end::run(workspace, &store(), tally))
+    stages.run("end to end", |tally| end_to_end::run(workspace, &store(), tally))?;
+    stages.run("lab", |tally| lab.unit(tally))?;
+    stages.run("acceptance of the lab", |tally| lab.acceptance(tally))?;
+    stages.run("ec2", |tally| lab.ec2(workspace, tally))
 }
 
 fn store() -> PathBuf {

@@ -1,3 +1,4 @@
+use super::lab::REACH_EC2;
 use super::tally::Tally;
 use crate::root;
 use crate::workspace::Workspace;
@@ -6,47 +7,54 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// The packages whose tests make containers.
-const AS_ROOT: [&str; 2] = ["kiln-cli", "kiln-sandbox"];
+/// The packages whose tests make containers, or log in as any user.
+const AS_ROOT: [&str; 3] = ["kiln-cli", "kiln-sandbox", "kiln-ssh"];
 
-/// Runs every test, doctests included. Tests that need root get it; cargo does not.
+/// Runs every test but those that reach EC2, doctests included. Tests that need root get it; cargo does not.
 pub(super) fn run(workspace: &Workspace, store: &Path, tally: &mut Tally) -> Result<()> {
     let store = store.join("tests");
-    let test = |packages: &[&str]| {
+    let test = |option: &'static str, packages: &[&'static str]| {
         let mut command = workspace.cargo_command(&["test", "--no-fail-fast"]);
-        command.args(packages).env("KILN_TEST_STORE", &store);
+        command.args(packages.iter().flat_map(|package| [option, package]));
+        command.env("KILN_TEST_STORE", &store);
         command
     };
+    let mut all = test("--exclude", &REACH_EC2);
+    all.arg("--workspace");
     if root::is_root() {
-        return counted(test(&["--workspace"]), tally);
+        return counted(all, tally);
     }
-    let [one, two] = AS_ROOT;
-    let unprivileged = counted(test(&["--workspace", "--exclude", one, "--exclude", two]), tally);
-    let mut privileged = test(&["--package", one, "--package", two]);
+    all.args(AS_ROOT.iter().flat_map(|package| ["--exclude", package]));
+    let unprivileged = counted(all, tally);
+    let mut privileged = test("--package", &AS_ROOT);
     privileged.args(["--config", RUNNER]);
     unprivileged.and(counted(privileged, tally))
 }
 
 /// Cargo compiles as this user and runs test programs through this.
-const RUNNER: &str = "target.'cfg(all())'.runner = ['sudo', '--preserve-env']";
+pub(super) const RUNNER: &str = "target.'cfg(all())'.runner = ['sudo', '--preserve-env']";
 
-/// Runs a test command, shows its output as it comes, and counts.
-fn counted(mut command: Command, tally: &mut Tally) -> Result<()> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped());
-    let mut child = command.spawn().context("cannot run cargo")?;
-    let before = tally.failed;
-    if let Some(output) = child.stdout.take() {
-        for line in BufReader::new(output).split(b'\n') {
-            let line = line.context("cannot read the output of the tests")?;
-            let line = String::from_utf8_lossy(&line);
-            tally.read(&line);
-            let _ = writeln!(std::io::stdout().lock(), "{line}");
-        }
+/// Runs a test command, shows its output as it comes, and counts. Cargo's tests report on standard output,
+/// Python's on standard error.
+pub(super) fn counted(mut command: Command, tally: &mut Tally) -> Result<()> {
+    let shown = command.get_program().display().to_string();
+    let (output, writer) = std::io::pipe().context("cannot make a pipe")?;
+    command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
+    let mut child = command.spawn().with_context(|| format!("cannot run `{shown}`"))?;
+    // Its ends of the pipe, which would keep the output open.
+    drop(command);
+    let before = *tally;
+    for line in BufReader::new(output).split(b'\n') {
+        let line = line.context("cannot read the output of the tests")?;
+        let line = String::from_utf8_lossy(&line);
+        tally.read(&line);
+        let _ = writeln!(std::io::stdout().lock(), "{line}");
     }
-    let status = child.wait().context("cannot run cargo")?;
-    match tally.failed - before {
+    let status = child.wait().with_context(|| format!("cannot run `{shown}`"))?;
+    match tally.failed - before.failed {
+        0 if status.success() && *tally == before => bail!("there were no tests"),
         0 if status.success() => Ok(()),
-        0 => bail!("cargo test ended with {status}"),
+        0 => bail!("`{shown}` ended with {status}"),
         failed => bail!("{failed} tests failed"),
     }
 }
