@@ -1,0 +1,132 @@
+"""The lab's network: one bridge, the machines' ports on it, and a corner where its services listen.
+
+The services (instance metadata, names, packages) have a network namespace of their own on the bridge, so that neither the
+host's own servers nor an instance's are in their way: an instance can listen on port 80 of every address that it has.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+import threading
+from pathlib import Path
+
+from . import claims, netns
+from .command import ip, run
+from .errors import LabError
+
+METADATA = "169.254.169.254"
+RESOLVER = "169.254.169.253"
+# What EC2 calls the one interface of an instance on its current hardware.
+INTERFACE = "ens5"
+
+
+class Network:
+    """The network of one lab. `cidr` is its block, `gateway` the host's own address in it."""
+
+    def __init__(self, name: str, cidr: str | None) -> None:
+        """Makes the bridge of lab `name`; `cidr` chooses the block, otherwise a free one of 172.16.0.0/12 is taken.
+
+        Raises `LabError` when the block is taken or the kernel refuses.
+        """
+        self.name = name
+        self._guard = threading.Lock()
+        self._numbers = 0
+        with claims.locked():
+            self.bridge, block = claims.claim(cidr)
+            try:
+                self._make_bridge(block)
+            except BaseException:
+                remove_bridge(self.bridge)
+                raise
+        self.cidr = str(block)
+        self.gateway = str(block[1])
+        self.services = str(block[2])
+        self._corner = netns.create()
+        try:
+            self._join(self._corner, "eth0", self.services, mac(self.services))
+            netns.within(
+                self._corner,
+                lambda: ip(f"addr add {METADATA}/32 dev eth0", f"addr add {RESOLVER}/32 dev eth0"),
+            )
+        except BaseException:
+            self.close()
+            raise
+
+    def attach(self, address: str) -> int:
+        """Makes the network namespace of a machine with this address; returns the open file that holds it.
+
+        It ends when that file is closed and the machine's last process is gone. Raises `LabError` when the address is
+        not one of the network's.
+        """
+        block = ipaddress.IPv4Network(self.cidr)
+        if ipaddress.IPv4Address(address) not in block or address in (self.gateway, self.services):
+            raise LabError(f"`{address}` is not free for machines in `{self.cidr}`", "take one from the block's fourth on")
+        namespace = netns.create()
+        try:
+            self._join(namespace, INTERFACE, address, mac(address))
+            # EC2's link-local services answer on the instance's own link.
+            netns.within(namespace, lambda: ip(f"route add {METADATA.rsplit('.', 1)[0]}.0/24 dev {INTERFACE} scope link"))
+        except BaseException:
+            os.close(namespace)
+            raise
+        return namespace
+
+    def listen(self, kind: socket.SocketKind, address: str, port: int) -> socket.socket:
+        """A socket of the services' corner, bound to this address of theirs; a stream listens already."""
+
+        def open_socket() -> socket.socket:
+            made = socket.socket(socket.AF_INET, kind)
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            made.bind((address, port))
+            if kind == socket.SOCK_STREAM:
+                made.listen(128)
+            return made
+
+        return netns.within(self._corner, open_socket)
+
+    def close(self) -> None:
+        """Removes the bridge. Machines that are still there lose their network."""
+        os.close(self._corner)
+        with claims.locked():
+            remove_bridge(self.bridge)
+
+    def _make_bridge(self, block: ipaddress.IPv4Network) -> None:
+        ip(
+            f"link add {self.bridge} type bridge stp_state 0 forward_delay 0",
+            f"addr add {block[1]}/{block.prefixlen} dev {self.bridge}",
+        )
+        # Nothing leaves the lab: a host that routes for others does not for this bridge.
+        Path(f"/proc/sys/net/ipv4/conf/{self.bridge}/forwarding").write_text("0")
+        if Path("/proc/sys/net/ipv6").exists():
+            Path(f"/proc/sys/net/ipv6/conf/{self.bridge}/disable_ipv6").write_text("1")
+        ip(f"link set {self.bridge} up")
+
+    def _join(self, namespace: int, interface: str, address: str, hardware: str) -> None:
+        with self._guard:
+            self._numbers += 1
+            port = f"{self.bridge}p{self._numbers}"
+        prefix = self.cidr.partition("/")[2]
+        netns.within(
+            namespace,
+            lambda: ip(
+                "link set lo up",
+                f"link add {interface} address {hardware} type veth peer name {port} netns {os.getpid()}",
+                f"addr add {address}/{prefix} brd + dev {interface}",
+            ),
+        )
+        ip(f"link set {port} master {self.bridge} up")
+        netns.within(namespace, lambda: ip(f"link set {interface} up", f"route add default via {self.gateway}"))
+
+
+def mac(address: str) -> str:
+    """The hardware address that goes with an address of the network."""
+    return ":".join(f"{byte:02x}" for byte in (0x06, 0x00, *ipaddress.IPv4Address(address).packed))
+
+
+def remove_bridge(bridge: str) -> None:
+    """Removes a lab's bridge and its claim; call it under `claims.locked`. A bridge that is gone is no error."""
+    if Path(f"/sys/class/net/{bridge}").exists():
+        run(["ip", "link", "delete", bridge])
+    claims.release(bridge)
