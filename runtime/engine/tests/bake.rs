@@ -5,7 +5,7 @@
 mod support;
 
 use kiln::prelude::*;
-use kiln_engine::bake::OnError;
+use kiln_engine::bake::{OnError, Resolve};
 use kiln_engine::{ErrorKind, Event};
 use support::{Bench, locked};
 
@@ -163,7 +163,7 @@ async fn the_first_bake_locks_and_later_ones_install_the_same() {
     assert_eq!(again.calls, [""; 0]);
     // On another machine, with the same lock file.
     let mut other = Bench::new();
-    other.locked = true;
+    other.resolve = Resolve::Nothing;
     std::fs::copy(bench.folder.path().join("kiln.lock"), other.folder.path().join("kiln.lock"))
         .unwrap();
     let there = other.bake(packages(&other)).await;
@@ -204,7 +204,7 @@ async fn a_changed_lock_file_says_which_package_changed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn locked_refuses_what_the_lock_file_lacks_with_the_step_that_asks() {
     let mut bench = Bench::new();
-    bench.locked = true;
+    bench.resolve = Resolve::Nothing;
     let baked = bench.bake(packages(&bench)).await;
     let errors = baked.outcome.unwrap_err();
     assert_eq!(errors.len(), 2);

@@ -6,6 +6,7 @@ mod support;
 
 use kiln::prelude::*;
 use kiln_engine::Event;
+use kiln_engine::bake::Resolve;
 use support::Bench;
 
 fn bench() -> Bench {
@@ -81,4 +82,20 @@ async fn another_test_makes_the_image_again() {
     let edited = bench.bake(web(&bench, "b", "false || true")).await;
     assert_eq!(edited.calls, ["open", "publish web"]);
     assert!(edited.plan[4].starts_with("web/image: `test`"), "{}", edited.plan[4]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_elses_base_is_taken_only_when_asked_for() {
+    let mut bench = bench();
+    bench.resolve = Resolve::Packages;
+    let refused = bench.bake(web(&bench, "b", "true")).await;
+    let errors = refused.outcome.unwrap_err();
+    assert!(errors[0].to_string().contains("no entry for `debian bookworm"), "{}", errors[0]);
+    assert!(errors[0].help_text().unwrap().contains("cargo xtask update"));
+    assert_eq!(refused.calls, [""; 0]);
+
+    bench.resolve = Resolve::Everything;
+    bench.bake(web(&bench, "b", "true")).await;
+    bench.resolve = Resolve::Packages;
+    assert_eq!(bench.bake(web(&bench, "b", "true")).await.counts(), (0, 5, 0));
 }

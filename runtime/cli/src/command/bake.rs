@@ -5,7 +5,7 @@ use crate::args::{Bake as BakeArgs, Global};
 use crate::exit::{Ended, Exit};
 use crate::project::{Project, Recipes};
 use crate::report::Report;
-use kiln_engine::bake::{Bake, OnError, Options, Outcome};
+use kiln_engine::bake::{Bake, OnError, Options, Outcome, Resolve};
 use kiln_engine::driver::Builder;
 use kiln_engine::{Error, ErrorKind, Event};
 use std::time::Instant;
@@ -21,9 +21,8 @@ pub(crate) async fn execute(
     let mut project = Project::read(global, recipes).await?;
     let interrupted = interruption(report.clone());
     let builder = project.builder(interrupted.clone()).await?;
-    let on_error = args.on_error.into();
-    let outcome =
-        bake(global, on_error, &mut project, builder.as_ref(), interrupted, report).await?;
+    let how = (args.on_error.into(), may_resolve(global, &project));
+    let outcome = bake(global, how, &mut project, builder.as_ref(), interrupted, report).await?;
     images(&project, &outcome, args, report)?;
     let (built, cached, failed) = outcome.counts();
     report.summary(built, cached, failed, started.elapsed());
@@ -33,13 +32,13 @@ pub(crate) async fn execute(
 /// Plans and builds; again when something in the store proved damaged and was dropped.
 pub(super) async fn bake(
     global: &Global,
-    on_error: OnError,
+    (on_error, resolve): (OnError, Resolve),
     project: &mut Project<'_>,
     builder: &dyn Builder,
     interrupted: watch::Receiver<bool>,
     report: &Report,
 ) -> Result<Outcome, Vec<Error>> {
-    let options = Options { jobs: jobs(global), on_error, locked: global.locked, interrupted };
+    let options = Options { jobs: jobs(global), on_error, resolve, interrupted };
     report.started(project.wanted.len());
     // Each try drops at least one damaged layer, so the number of nodes bounds the tries.
     for _ in 0..=project.wanted.len() {
@@ -63,6 +62,16 @@ pub(super) async fn bake(
         Error::environment("the store keeps being damaged while it is used")
             .help("look at the machine's disk; then remove the store and bake again"),
     ])
+}
+
+/// A base of one's own is resolved when it is first baked; which of somebody else's is taken, a person
+/// decides, by `update`.
+pub(super) fn may_resolve(global: &Global, project: &Project<'_>) -> Resolve {
+    match (global.locked, project.driver.publishes()) {
+        (true, _) => Resolve::Nothing,
+        (false, true) => Resolve::Packages,
+        (false, false) => Resolve::Everything,
+    }
 }
 
 /// Says what each complete image became, to Packer's readers too where they were asked for.

@@ -16,7 +16,7 @@ pub(crate) async fn execute(
     let mut project = Project::read(global, recipes).await?;
     let interrupted = interruption(report.clone());
     let builder = project.builder(interrupted.clone()).await?;
-    let on_error = args.on_error.into();
+    let how = (args.on_error.into(), super::bake::may_resolve(global, &project));
     let outcome =
         super::bake::bake(global, on_error, &mut project, builder.as_ref(), interrupted, report)
             .await?;

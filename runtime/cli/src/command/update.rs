@@ -4,7 +4,7 @@ use crate::exit::{Ended, Exit};
 use crate::project::{Project, Recipes};
 use crate::report::Report;
 use kiln_engine::Error;
-use kiln_engine::bake::OnError;
+use kiln_engine::bake::{OnError, Resolve};
 use kiln_engine::lock::changes_of;
 use std::time::Instant;
 
@@ -30,7 +30,7 @@ pub(crate) async fn execute(
     project.keyed.relock(&project.lock);
     let outcome = super::bake::bake(
         global,
-        OnError::Cleanup,
+        (OnError::Cleanup, Resolve::Everything),
         &mut project,
         builder.as_ref(),
         interrupted,

@@ -1,5 +1,5 @@
 use super::log::Log;
-use super::{Bake, NodeOutcome, State, join_all};
+use super::{Bake, NodeOutcome, Resolve, State, join_all};
 use crate::driver::{Artifact, Label, Session};
 use crate::event::Event;
 use crate::graph::{Node, NodeKind};
@@ -186,7 +186,7 @@ impl<'a> Chain<'a> {
         let trees: Vec<_> =
             definition.trees.iter().map(|(digest, tree)| (*digest, &**tree)).collect();
         store.keep(self.bake.project, &keyed.target().builder, &record, &trees)?;
-        if !options.locked {
+        if options.resolve != Resolve::Nothing {
             lock.save()?;
         }
         (events)(Event::Built { node: node.name.clone(), key: key.to_string(), ms });

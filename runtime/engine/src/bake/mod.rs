@@ -34,6 +34,17 @@ pub enum OnError {
     Shell,
 }
 
+/// What a bake may resolve when the lock file lacks it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resolve {
+    /// Nothing, as `--locked` says.
+    Nothing,
+    /// What steps ask for. Bases are somebody else's, and are taken only when a person asks for it.
+    Packages,
+    /// Bases too.
+    Everything,
+}
+
 /// How a bake is carried out.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -41,8 +52,8 @@ pub struct Options {
     pub jobs: usize,
     /// What happens to the session of a step that fails.
     pub on_error: OnError,
-    /// Whether the lock file must hold everything already.
-    pub locked: bool,
+    /// What may be resolved.
+    pub resolve: Resolve,
     /// Turns true when the user asks to stop.
     pub interrupted: watch::Receiver<bool>,
 }
@@ -70,17 +81,17 @@ impl Bake<'_> {
     /// built before it stays.
     ///
     /// # Errors
-    /// `locked` is set and the lock file lacks something: each of these, and nothing is built. A failed
+    /// The lock file lacks something that may not be resolved: each of these, and nothing is built. A failed
     /// node is an outcome, not an error.
     pub async fn run(&self, plan: &Plan) -> Result<Outcome, Vec<Error>> {
-        if self.options.locked {
-            let missing = plan.unlocked(self.keyed);
-            if !missing.is_empty() {
-                return Err(missing
-                    .iter()
-                    .map(|(index, id)| self.not_locked(*index, id))
-                    .collect());
-            }
+        let mut missing = plan.unlocked(self.keyed);
+        missing.retain(|(index, _)| match self.options.resolve {
+            Resolve::Nothing => true,
+            Resolve::Packages => self.keyed.graph().parent(*index).is_none(),
+            Resolve::Everything => false,
+        });
+        if !missing.is_empty() {
+            return Err(missing.iter().map(|(index, id)| self.not_locked(*index, id)).collect());
         }
         let state = State {
             permits: Semaphore::new(self.options.jobs.max(1)),
@@ -122,12 +133,13 @@ impl Bake<'_> {
 
     fn not_locked(&self, index: NodeIndex, id: &crate::lock::EntryId) -> Error {
         let origin = self.keyed.definition(index).and_then(|definition| definition.origin_of(id));
-        Error::new(
-            ErrorKind::Input,
-            format!("kiln.lock has no entry for {id}, and `--locked` is set"),
-        )
-        .at(origin.unwrap_or(&self.keyed.graph().node(index).origin))
-        .help("run `cargo xtask update` and commit kiln.lock")
+        let message = match self.options.resolve {
+            Resolve::Nothing => format!("kiln.lock has no entry for {id}, and `--locked` is set"),
+            _ => format!("kiln.lock has no entry for {id}"),
+        };
+        Error::new(ErrorKind::Input, message)
+            .at(origin.unwrap_or(&self.keyed.graph().node(index).origin))
+            .help("run `cargo xtask update` and commit kiln.lock")
     }
 }
 

@@ -5,7 +5,7 @@
 
 use async_trait::async_trait;
 use kiln::Limits;
-use kiln_engine::bake::{Bake, NodeOutcome, OnError, Options, Outcome};
+use kiln_engine::bake::{Bake, NodeOutcome, OnError, Options, Outcome, Resolve};
 use kiln_engine::driver::{
     Action, ActionFailed, Artifact, ArtifactIndex, BaseInput, Builder, Content, Label, Output,
     Program, Progress, Publish, Published, Session, Settings, TestOutcome, TestPlan,
@@ -263,7 +263,7 @@ impl Session for Writing {
 pub struct Bench {
     pub folder: tempfile::TempDir,
     pub memory: Memory,
-    pub locked: bool,
+    pub resolve: Resolve,
     pub on_error: OnError,
 }
 
@@ -291,7 +291,12 @@ impl Baked {
 impl Bench {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self { folder, memory: Memory::new(), locked: false, on_error: OnError::Cleanup }
+        Self {
+            folder,
+            memory: Memory::new(),
+            resolve: Resolve::Everything,
+            on_error: OnError::Cleanup,
+        }
     }
 
     pub fn root(&self) -> &str {
@@ -345,7 +350,7 @@ impl Bench {
         let lines = lines.collect();
         let (_sender, interrupted) = watch::channel(false);
         let options =
-            Options { jobs: 2, on_error: self.on_error, locked: self.locked, interrupted };
+            Options { jobs: 2, on_error: self.on_error, resolve: self.resolve, interrupted };
         let events = Mutex::new(Vec::new());
         let bake = Bake {
             keyed: &keyed,
