@@ -169,10 +169,10 @@ fn of_where_an_image_is_baked_only_what_reaches_it_moves_its_key() {
             .security_groups(["sg-0123456789abcdef0"])
             .instance_profile("baker")
             .tags([("team", "web")])
-            .address(kiln::Address::Private),
+            .address(Address::Private),
     );
     let handed = image(ec2().user_data("#cloud-config\n"));
-    let larger = image(ec2().volume(kiln::Volume::new().size(16)));
+    let larger = image(ec2().volume(Volume::new().size(16)));
     let key = |bench: &Bench, document| key_of(bench, document).unwrap();
     assert_eq!(key(&bench, &plain), key(&bench, &placed));
     assert_ne!(key(&bench, &plain), key(&bench, &handed));

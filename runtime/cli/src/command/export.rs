@@ -23,9 +23,9 @@ pub(crate) async fn execute(
     let mut project = Project::read(global, recipes).await?;
     let sandbox = Sandbox::open(project.store.root()).map_err(one)?;
     let interrupted = interruption(report.clone());
+    let how = (OnError::Cleanup, super::bake::may_resolve(global, &project));
     let outcome =
-        super::bake::bake(global, OnError::Cleanup, &mut project, &sandbox, interrupted, report)
-            .await?;
+        super::bake::bake(global, how, &mut project, &sandbox, interrupted, report).await?;
     let (built, cached, failed) = outcome.counts();
     for entry in project.images() {
         let Some(artifact) = outcome.artifact(entry.tip) else { continue };

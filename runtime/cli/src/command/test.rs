@@ -18,8 +18,7 @@ pub(crate) async fn execute(
     let builder = project.builder(interrupted.clone()).await?;
     let how = (args.on_error.into(), super::bake::may_resolve(global, &project));
     let outcome =
-        super::bake::bake(global, on_error, &mut project, builder.as_ref(), interrupted, report)
-            .await?;
+        super::bake::bake(global, how, &mut project, builder.as_ref(), interrupted, report).await?;
     super::bake::images(&project, &outcome, args, report)?;
     let (built, cached, mut failed) = outcome.counts();
     for entry in project.images() {
