@@ -26,7 +26,7 @@ pub(crate) struct Global {
     /// Who builds: `sandbox` or `ec2` [default: as each recipe says, else `sandbox`]
     #[arg(long, global = true, env = "KILN_BUILDER", value_name = "NAME")]
     pub(crate) builder: Option<String>,
-    /// How many images are built side by side [default: the number of cores]
+    /// How many images are built side by side [default: the number of cores; on EC2 8 instances]
     #[arg(long, short, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,
     /// What is written to standard output: text for people, or one JSON event a line.

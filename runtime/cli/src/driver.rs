@@ -17,6 +17,11 @@ pub trait Driver: Send + Sync {
         false
     }
 
+    /// How many images are built side by side unless `--jobs` says.
+    fn jobs(&self) -> usize {
+        std::thread::available_parallelism().map_or(1, usize::from)
+    }
+
     /// Prepares the process for a command that builds, before it starts any thread.
     ///
     /// # Errors

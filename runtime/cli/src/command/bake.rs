@@ -38,7 +38,8 @@ pub(super) async fn bake(
     interrupted: watch::Receiver<bool>,
     report: &Report,
 ) -> Result<Outcome, Vec<Error>> {
-    let options = Options { jobs: jobs(global), on_error, resolve, interrupted };
+    let jobs = global.jobs.map_or_else(|| project.driver.jobs(), usize::from);
+    let options = Options { jobs, on_error, resolve, interrupted };
     report.started(project.wanted.len());
     // Each try drops at least one damaged layer, so the number of nodes bounds the tries.
     for _ in 0..=project.wanted.len() {
@@ -97,9 +98,4 @@ pub(super) fn images(
         }
     }
     Ok(())
-}
-
-fn jobs(global: &Global) -> usize {
-    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    global.jobs.map_or_else(cores, usize::from)
 }
