@@ -4,9 +4,9 @@ set -eu
 root=$1
 suite=$2
 
-# As the official image: the user is `admin`, and the archive's addresses are not rewritten at boot.
+# As the official image: the user is `admin`, and messages are in English without any locale made.
 cat > "$root/etc/cloud/cloud.cfg.d/01_debian_cloud.cfg" <<'END'
-apt_preserve_sources_list: true
+locale: C.UTF-8
 manage_etc_hosts: true
 system_info:
   default_user:
@@ -39,6 +39,8 @@ deb http://deb.debian.org/debian $suite main
 deb http://deb.debian.org/debian $suite-updates main
 deb http://deb.debian.org/debian-security $suite-security main
 END
+
+echo LANG=C.UTF-8 > "$root/etc/default/locale"
 
 # Who resolves names is known when the machine boots.
 ln -sfn ../run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"

@@ -135,8 +135,8 @@ def _handler(service: Metadata) -> type[BaseHTTPRequestHandler]:
             if token is not None:
                 return page.tokens.get(token, 0) > time.monotonic()
             # In a container cloud-init cannot read the hardware's name, takes its cloud for an EC2 that is not Amazon's,
-            # and asks for no token.
-            own = self.headers.get("User-Agent", "").startswith("Cloud-Init/")
+            # and asks for no token. Half of its requests bear the name of the library that it uses.
+            own = self.headers.get("User-Agent", "").startswith(("Cloud-Init/", "python-requests/"))
             return own or not page.tokens_required
 
         def _send(self, status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> None:
