@@ -12,17 +12,21 @@ pub(crate) use needs::NEEDS;
 pub(crate) use places::Places;
 
 use crate::workspace::Workspace;
-use crate::{programs, python, root, say, setup};
-use anyhow::{Context, Result, bail};
+use crate::{python, root, say, setup};
+use anyhow::{Context, Result, bail, ensure};
 use options::{Command as Wanted, Options};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
-/// Asking a lab needs no package.
+/// Clears away what dead labs left, of whose states the argument is the directory.
+const SWEEP: &str =
+    "import pathlib, sys; from kiln_lab.sweep import sweep; sweep(pathlib.Path(sys.argv[1]))";
+
+/// Asking a lab, and clearing one away, needs no package.
 const PYTHON: &str = "/usr/bin/python3";
 
 pub(crate) fn execute(
@@ -72,29 +76,50 @@ impl Lab {
     /// Returns when nothing of the lab is left.
     fn down(&self) -> Result<ExitCode> {
         let lock = self.places.lock(&self.name);
-        let Some(pid) = holder::of(&lock)? else {
-            say::line(&format!("no lab `{}` is up", self.name));
-            return Ok(ExitCode::SUCCESS);
+        let said = match holder::of(&lock)? {
+            Some(pid) => {
+                self.end(pid, &lock)?;
+                "is down"
+            }
+            None if lock.exists() => {
+                let mut sweep = self.as_root(PYTHON)?;
+                sweep.args(self.python_options()).args(["-c", SWEEP]).arg(self.places.state());
+                let status = sweep.status().with_context(|| format!("cannot run `{PYTHON}`"))?;
+                ensure!(status.success(), "what lab `{}` left is not all gone", self.name);
+                "had died, and what it left is gone"
+            }
+            None => {
+                say::line(&format!("no lab `{}` is up", self.name));
+                return Ok(ExitCode::SUCCESS);
+            }
         };
+        let mut remove = root::command("rm")?;
+        remove.arg("-f").arg(self.places.log(&self.name)).status().context("cannot run `rm`")?;
+        say::line(&format!("lab `{}` {said}", self.name));
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Asks the process of a lab to close it, and waits until it has.
+    fn end(&self, pid: u32, lock: &Path) -> Result<()> {
         let mut kill = root::command("kill")?;
         let sent = kill.args(["-TERM", &pid.to_string()]).status().context("cannot run `kill`")?;
         // Who gets the lock outlives the one who had it.
         let mut wait = root::command("flock")?;
-        wait.arg(&lock).arg("true").stderr(Stdio::null());
+        wait.arg(lock).arg("true").stderr(Stdio::null());
         let waited = wait.status().context("cannot run `flock`")?;
-        if let Some(pid) = holder::of(&lock)? {
-            bail!("lab `{}` is still up, as process {pid}: {sent}, {waited}", self.name);
+        match holder::of(lock)? {
+            None => Ok(()),
+            Some(pid) => {
+                bail!("lab `{}` is still up, as process {pid}: {sent}, {waited}", self.name)
+            }
         }
-        let mut remove = root::command("rm")?;
-        remove.arg("-f").arg(self.places.log(&self.name)).status().context("cannot run `rm`")?;
-        say::line(&format!("lab `{}` is down", self.name));
-        Ok(ExitCode::SUCCESS)
     }
 
     /// Becomes a command that looks at labs.
     fn ask(&self, arguments: &[&str]) -> Result<ExitCode> {
-        if programs::find(PYTHON).is_none() {
-            bail!("no lab `{}` is up\nhelp: start it with `cargo xtask lab up`", self.name);
+        if arguments[0] != "status" && !self.places.is_up(&self.name) {
+            let name = &self.name;
+            bail!("no lab `{name}` is up\nhelp: `cargo xtask lab up --name {name}` brings it up");
         }
         let asking = self.asking(arguments);
         let needs_root = arguments[0] == "console" || !self.may_read();
@@ -114,11 +139,15 @@ impl Lab {
     /// `python -m kiln_lab …`, for the directory of its sources.
     fn module(&self, python: &OsString, arguments: &[&str]) -> Command {
         let mut command = Command::new(python);
-        // Compiled modules of root have no place in a checkout.
-        let cache = self.places.cache().join("pycache");
-        command.args(["-X", &format!("pycache_prefix={}", cache.display()), "-m", "kiln_lab"]);
-        command.args(arguments).arg("--state").arg(self.places.state());
+        command.args(self.python_options()).args(["-m", "kiln_lab"]).args(arguments);
+        command.arg("--state").arg(self.places.state());
         command
+    }
+
+    /// Compiled modules of root have no place in a checkout.
+    fn python_options(&self) -> [String; 2] {
+        let cache = self.places.cache().join("pycache");
+        ["-X".to_owned(), format!("pycache_prefix={}", cache.display())]
     }
 
     fn as_root(&self, program: &str) -> Result<Command> {
