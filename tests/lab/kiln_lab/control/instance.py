@@ -37,6 +37,9 @@ class LabInstance(Instance):
         """Whether the lab itself has the machine down for a moment, to make an image."""
         self.interrupted = threading.Event()
         """Ends the waits of the transition that is under way."""
+        image = self.ec2_backend.amis.get(self.image_id)
+        self.ena_support = bool(image and image.ena_support)
+        self.boot_mode = image.boot_mode if image else None
         self.gone_at: float | None = None
         """When it was terminated, by the monotonic clock."""
 
@@ -107,6 +110,11 @@ class LabInstance(Instance):
         reason = self.state_reason
         super().terminate()
         self.enter("terminated", reason)
+
+    @property
+    def public_dns_name(self) -> None:
+        """None: a public name would resolve to nothing outside the lab, and tools would prefer it to the address."""
+        return None
 
     @property
     def state_code_text(self) -> str:
