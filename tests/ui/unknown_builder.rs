@@ -28,4 +28,11 @@ image! {
     }
 }
 
+image! {
+    pub without_colon {
+        base: debian("bookworm"),
+        builder ec2 { region: "eu-west-1" }
+    }
+}
+
 fn main() {}

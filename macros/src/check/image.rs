@@ -114,7 +114,12 @@ impl Image<'_> {
         let Block { keyword, name, body } = block;
         if keyword != "layer" && keyword != "test" {
             self.seen.unknown = true;
-            self.sink.error(&keyword, diag::unknown_block(&keyword.to_string()));
+            let word = keyword.to_string();
+            let fault = match schema::IMAGE.get(&word) {
+                Some(key) => diag::missing_colon(&word, key.kind.expected()),
+                None => diag::unknown_block(&word),
+            };
+            self.sink.error(&keyword, fault);
             return None;
         }
         let word = keyword.to_string();

@@ -16,8 +16,8 @@ mod suite;
 pub use command::{authorized_key, command, env_value};
 pub use ec2::{
     REGIONS, ami, ami_name_pattern, ami_owner, ami_parameter, architecture, instance_profile,
-    instance_type, region, security_group, subnet, tag_key, tag_value, tags, user_data,
-    volume_iops, volume_kind, volume_size, volume_throughput,
+    instance_type, instance_types, region, security_group, subnet, tag_key, tag_value, tags,
+    user_data, volume_iops, volume_kind, volume_size, volume_throughput,
 };
 pub use mode::mode;
 pub use name::{account, env_name, node, owner, package, service, systemd_unit};

@@ -36,6 +36,7 @@ image! {
             run: "nginx -t" {
                 env: { A: "b" }, cwd: "/", user: "deploy", network: true, timeout: "10m", memory: "512MiB",
             },
+            reboot,
             script: "setup.sh" { args: ["a"], env: { B: "c" }, cwd: "/tmp" },
         }
         test serves { status: 200, http: "http://localhost/healthz", body: "ok", within: "30s" }
@@ -48,6 +49,6 @@ fn main() {
     let document = Document::new().image(every());
     assert_eq!(document.problems(), []);
     let image = &document.images()[0];
-    assert_eq!(image.layers[1].steps.len(), 15);
+    assert_eq!(image.layers[1].steps.len(), 16);
     assert_eq!(image.tests.len(), 3);
 }

@@ -1,5 +1,6 @@
 use super::{Address, Ec2};
 use crate::Problems;
+use kiln_rules as rules;
 
 impl Ec2 {
     /// Takes what is left unsaid from the builder of the image's base image, and notes where the two cannot both
@@ -62,14 +63,16 @@ impl Ec2 {
         }
         self.instance_profile = self.instance_profile.or(instance_profile);
         self.volume = match (self.volume, volume) {
-            (Some(mut here), Some(of_base)) => {
-                here.size = here.size.or(of_base.size);
-                Some(here)
-            }
+            (Some(here), Some(of_base)) => Some(here.based_on(&of_base, &self.origin, problems)),
             (here, of_base) => here.or(of_base),
         };
+        let before = self.tags.len();
         for (key, value) in tags {
             self.tags.entry(key).or_insert(value);
+        }
+        // Too many of its own have been noted.
+        if rules::tags(before).is_ok() {
+            problems.check(&self.origin, rules::tags(self.tags.len()));
         }
         self.user_data = self.user_data.or(user_data);
         if self.address == Address::Auto {
@@ -126,6 +129,23 @@ mod tests {
         assert_eq!(merged.tags["stage"], "own");
         assert_eq!(merged.volume, Some(Volume::new().size(16).iops(4000)));
         assert_eq!(merged.address, Address::Public);
+    }
+
+    #[test]
+    fn what_is_too_much_only_together_with_the_bases_is_noted() {
+        let tags = |prefix: &str| -> Vec<(String, String)> {
+            (0..25).map(|index| (format!("{prefix}{index}"), String::new())).collect()
+        };
+        let base = ec2().volume(Volume::new().size(8)).tags(tags("base"));
+        let own = ec2().volume(Volume::new().iops(5000)).tags(tags("own"));
+        let (_, problems) = on(base, own);
+        assert_eq!(
+            problems,
+            [
+                "`iops` of 5000 is more than the 4000 that the volume's size allows",
+                "50 tags are too many, expected at most 40",
+            ]
+        );
     }
 
     #[test]

@@ -64,6 +64,26 @@ impl Volume {
         self
     }
 
+    /// Takes the size that is left unsaid from another one.
+    pub(super) fn based_on(
+        mut self,
+        other: &Self,
+        origin: &Origin,
+        problems: &mut Problems,
+    ) -> Self {
+        if let (None, Some(size)) = (self.size, other.size) {
+            self.size = Some(size);
+            let (size, kind) = (u64::from(size), Some(self.kind.as_str()));
+            // What is wrong at any size has been noted.
+            if let Some(iops) = self.iops.map(u64::from)
+                && rules::volume_iops(kind, None, iops).is_ok()
+            {
+                problems.check(origin, rules::volume_iops(kind, Some(size), iops));
+            }
+        }
+        self
+    }
+
     pub(super) fn check(&self, origin: &Origin, problems: &mut Problems) {
         let Self { size, kind, iops, throughput } = self;
         let [size, iops, throughput] = [size, iops, throughput].map(|value| value.map(u64::from));

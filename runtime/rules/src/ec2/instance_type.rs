@@ -11,7 +11,7 @@ pub fn instance_type(text: &str) -> Result<(), Fault> {
     if sizes.is_some_and(|sizes| sizes.split(' ').any(|known| known == size)) {
         return Ok(());
     }
-    let help = match (sizes, nearest(text, all())) {
+    let help = match (sizes, nearest(text, instance_types())) {
         (Some(sizes), _) if size.is_empty() => format!("`{family}` has the sizes: {}", list(sizes)),
         (_, Some(near)) => format!("did you mean `{near}`?"),
         (Some(sizes), None) => format!("`{family}` has the sizes: {}", list(sizes)),
@@ -36,7 +36,8 @@ fn sizes(family: &str) -> Option<&'static str> {
     Some(FAMILIES[at].1)
 }
 
-fn all() -> impl Iterator<Item = String> {
+/// All instance types, by family from small to large.
+pub fn instance_types() -> impl Iterator<Item = String> {
     FAMILIES
         .iter()
         .flat_map(|(family, sizes)| sizes.split(' ').map(move |size| format!("{family}.{size}")))
@@ -53,12 +54,12 @@ mod tests {
     #[test]
     fn the_list_is_sorted_and_whole() {
         assert!(FAMILIES.is_sorted());
-        assert_eq!(all().count(), 1437);
+        assert_eq!(instance_types().count(), 1437);
     }
 
     #[test]
     fn every_type_of_the_list_is_known() {
-        for known in all() {
+        for known in instance_types() {
             assert_eq!(instance_type(&known), Ok(()), "{known}");
         }
     }

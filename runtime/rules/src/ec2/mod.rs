@@ -13,7 +13,7 @@ mod volume;
 
 pub use identifier::{instance_profile, security_group, subnet};
 pub use image::{ami, ami_name_pattern, ami_owner, ami_parameter};
-pub use instance_type::{architecture, instance_type};
+pub use instance_type::{architecture, instance_type, instance_types};
 pub use regions::{REGIONS, region};
 pub use tag::{tag_key, tag_value, tags, user_data};
 pub use volume::{volume_iops, volume_kind, volume_size, volume_throughput};
