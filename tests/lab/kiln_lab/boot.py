@@ -26,7 +26,15 @@ for group in $1; do echo $$ > "$group/cgroup.procs" || exit 1; done
 mount -t tmpfs -o mode=0755 kiln-lab /run || exit 1
 cd "$2" && mount -t overlay -o "$3" kiln-lab "$4" || exit 1
 shift 4
+# On an instance /tmp is a part of the root volume.
+export SYSTEMD_NSPAWN_TMPFS_TMP=0
 exec systemd-nspawn "$@" < /dev/null
+"""
+
+# An instance may set what its kernel does with its network. The rest of /proc/sys is the host's, and stays read-only.
+_INIT = """
+mount --bind /proc/sys/net /proc/sys/net && mount -o remount,bind,rw /proc/sys/net
+exec /sbin/init
 """
 
 
@@ -43,7 +51,8 @@ class Boot:
         cgroup.make()
         nspawn = [
             "--quiet",
-            "--boot",
+            "--kill-signal=SIGRTMIN+4",
+            "--capability=CAP_NET_ADMIN",
             "--register=no",
             "--keep-unit",
             "--settings=no",
@@ -55,6 +64,7 @@ class Boot:
             f"--directory={overlay.root}",
             "--network-namespace-path=/proc/self/ns/net",
             *(f"--bind={source}:{target}" for source, target in binds.items()),
+            *("/bin/sh", "-c", _INIT),
         ]
         launch = ["unshare", "--mount", "--propagation", "private", "--", "sh", "-c", _LAUNCH, "sh"]
         places = [" ".join(map(str, cgroup.paths)), str(overlay.cwd), overlay.options, str(overlay.root)]
