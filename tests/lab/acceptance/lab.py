@@ -134,6 +134,10 @@ class Lab:
                 raise
         self.process.stdout.close()
         self.errors.close()
+
+    def discard(self) -> None:
+        """Closes, and removes the tests' own folder."""
+        self.close()
         shutil.rmtree(self.root, ignore_errors=True)
 
     def _try(self, address: str, user: str, script: str) -> subprocess.CompletedProcess[str]:
@@ -184,5 +188,5 @@ def shared() -> Lab:
     """One lab for all tests that leave nothing behind in it."""
     if not _shared:
         _shared.append(Lab())
-        atexit.register(_shared[0].close)
+        atexit.register(_shared[0].discard)
     return _shared[0]

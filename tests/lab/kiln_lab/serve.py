@@ -105,6 +105,7 @@ def _up(options: argparse.Namespace, state: Path, roots: dict[str, Path], ends: 
         "endpoint": server.endpoint,
         "region": options.region,
         "cidr": network.cidr,
+        "bridge": network.bridge,
         "state": str(state),
         "environment": server.environment,
     }

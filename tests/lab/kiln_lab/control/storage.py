@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from moto.ec2.exceptions import EC2ClientError
-from moto.ec2.models.elastic_block_store import EBSBackend, Snapshot, Volume
+from moto.ec2.models.elastic_block_store import EBSBackend, Snapshot, Volume, VolumeAttachment
 
 from ..errors import LabError
 from .plane import Plane
@@ -93,6 +93,18 @@ class Storage(EBSBackend):
         volume = super().delete_volume(volume_id)
         self.plane.effects.submit(volume_id, lambda: self.plane.reality.volumes.delete_volume(volume_id))
         return volume
+
+    def detach_volume(self, volume_id: str, instance_id: str | None, device_path: str | None) -> VolumeAttachment:
+        """The instance and the device may be left out; a running machine keeps its root."""
+        volume = self.get_volume(volume_id)
+        if volume.attachment is None:
+            raise EC2ClientError("IncorrectState", f"Volume '{volume_id}' is in the 'available' state.")
+        instance = volume.attachment.instance
+        if volume.attachment.device == instance.root_device_name and instance.state not in ("stopped", "terminated", "shutting-down"):
+            raise EC2ClientError(
+                "OperationNotPermitted", f"Unable to detach root volume '{volume_id}' from instance '{instance.id}'"
+            )
+        return super().detach_volume(volume_id, instance_id or instance.id, device_path or volume.attachment.device)
 
     def completed_snapshot(self, snapshot_id: str) -> Snapshot:
         """The snapshot, if something can be made from it already."""
