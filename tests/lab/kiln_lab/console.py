@@ -13,9 +13,10 @@ class Console:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._guard = threading.Lock()
+        self._guard = threading.Condition()
         self._tail = path.read_bytes()[-KEPT:] if path.exists() else b""
         self._written = len(self._tail)
+        self._total = self._written
 
     def write(self, printed: bytes) -> None:
         """Adds what was printed; the file is cut when it holds four times what is kept."""
@@ -27,8 +28,24 @@ class Console:
                 file.write(self._tail if whole else printed)
             if whole:
                 self._written = len(self._tail)
+            self._total += len(printed)
+            self._guard.notify_all()
 
     def read(self) -> bytes:
         """The last 64 KiB."""
         with self._guard:
             return self._tail
+
+    def position(self) -> int:
+        """How much has been printed so far, in bytes: where `wait_for` may begin."""
+        with self._guard:
+            return self._total
+
+    def wait_for(self, text: bytes, since: int, timeout: float) -> bool:
+        """Waits until `text` is printed after position `since`; false after `timeout` seconds."""
+
+        def printed() -> bool:
+            return text in self._tail[max(0, len(self._tail) - (self._total - since)) :]
+
+        with self._guard:
+            return self._guard.wait_for(printed, timeout)

@@ -65,7 +65,7 @@ class Machines:
             raise
         self._services.metadata.publish(machine.address, _page(machine))
         binds = self._services.resolver_files(folder)
-        console = self._console(machine.instance_id)
+        console = self.screen(machine.instance_id)
         try:
             # Held until it is known, so that a machine that ends at once is forgotten after that.
             with self._guard:
@@ -105,7 +105,15 @@ class Machines:
 
     def console(self, instance_id: str) -> bytes:
         """What the machine's console printed, in all its boots: the last 64 KiB."""
-        return self._console(instance_id).read()
+        return self.screen(instance_id).read()
+
+    def screen(self, instance_id: str) -> Console:
+        """The console itself, for who waits for something to be printed."""
+        with self._guard:
+            folder = self._state / "instances" / instance_id
+            if instance_id not in self._consoles:
+                self._consoles[instance_id] = Console(folder / "console")
+            return self._consoles[instance_id]
 
     def enter(self, instance_id: str) -> list[str]:
         """The arguments of a program that is a root shell in the machine. Raises `LabError` when it does not run."""
@@ -145,13 +153,6 @@ class Machines:
         if running is None:
             raise LabError(f"`{instance_id}` does not run", "start it first")
         return running
-
-    def _console(self, instance_id: str) -> Console:
-        with self._guard:
-            folder = self._state / "instances" / instance_id
-            if instance_id not in self._consoles:
-                self._consoles[instance_id] = Console(folder / "console")
-            return self._consoles[instance_id]
 
 
 def _user(instance_id: str, cgroup: Cgroup) -> User:

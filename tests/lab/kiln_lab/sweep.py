@@ -32,7 +32,11 @@ def sweep(state_root: Path) -> list[str]:
 
 def _clear(state: Path) -> list[str]:
     said: list[str] = []
-    lock = StateLock(state)
+    try:
+        lock = StateLock(state)
+    except LabError:
+        # Another lab sweeps it, or begins to live there.
+        return said
     try:
         entries = read(state)
         for entry in entries:
@@ -47,11 +51,17 @@ def _clear(state: Path) -> list[str]:
         for mounted in _mounts_below(state):
             run(["umount", mounted])
             said.append(f"mount `{mounted}`")
-        shutil.rmtree(state)
+        shutil.rmtree(state, onerror=_unless_gone)
         said.append(f"directory `{state}`")
     finally:
         lock.close()
     return said
+
+
+def _unless_gone(_: object, path: str, failure: tuple) -> None:
+    # A lab that closes just now removes its directory itself.
+    if not isinstance(failure[1], FileNotFoundError):
+        raise failure[1]
 
 
 def _end_group(group: Cgroup) -> None:
