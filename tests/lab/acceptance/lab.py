@@ -56,7 +56,9 @@ class Lab:
         if not line:
             self.process.wait()
             self.errors.seek(0)
-            raise AssertionError(f"the lab did not come up: {self.errors.read().decode()}")
+            said = self.errors.read().decode()
+            self.close()
+            raise AssertionError(f"the lab did not come up: {said}")
         self.described = json.loads(line)
         self.environment = {**os.environ, **self.described["environment"], "AWS_PAGER": "", "HOME": str(self.root)}
         key = self.root / "key"

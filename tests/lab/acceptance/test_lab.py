@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import time
 import unittest
 
@@ -70,8 +71,11 @@ class Comings(unittest.TestCase):
         (line,) = [line for line in lab.ask("status").splitlines() if instance in line]
         for word in ("running", address, "t3.micro", "shown"):
             self.assertIn(word, line)
+        lab.ssh(address, "true")
         argv = lab.own(f"console/{instance}")["argv"]
-        self.assertIn(str(instance), __import__("subprocess").run([*argv, "-c", "hostname; id -u"], capture_output=True, text=True).stdout + instance)
+        script = "id -u; cat /var/lib/cloud/data/instance-id"
+        said = subprocess.run([*argv, "-c", script], check=True, capture_output=True, text=True).stdout
+        self.assertEqual(said.split(), ["0", instance])
         lab.terminate(instance)
 
     def test_misbehaviour_and_calls_can_be_looked_at_from_outside(self) -> None:

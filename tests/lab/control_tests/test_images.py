@@ -198,3 +198,18 @@ class Images(ControlCase):
         self.until(lambda: self.reality.volumes.contents.get(volume) == ["base", "data"])
         self.ec2.delete_volume(VolumeId=volume)
         self.until(lambda: volume not in self.reality.volumes.contents)
+
+    def test_a_copy_outlives_its_source(self) -> None:
+        instance = self.running()
+        self.reality.machines.write(instance, "copied")
+        image = self.register(self.snapshot(instance), "source")
+        copy = self.ec2.copy_image(SourceImageId=image, SourceRegion="eu-west-1", Name="copy")["ImageId"]
+        self.addCleanup(self.ec2.deregister_image, ImageId=copy)
+        self.until(lambda: self.image(copy)["State"] == "available")
+        source = self.image(image)["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]
+        self.assertNotEqual(self.image(copy)["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"], source)
+        self.assertEqual(self.content(self.running(ImageId=copy)), ["base", "copied"])
+        again = self.ec2.copy_snapshot(SourceSnapshotId=source, SourceRegion="eu-west-1")["SnapshotId"]
+        self.assertEqual(self.reality.volumes.snapshots[again], ["base", "copied"])
+        with self.refused("UnsupportedOperation"):
+            self.ec2.copy_image(SourceImageId=image, SourceRegion="us-east-1", Name="from afar")

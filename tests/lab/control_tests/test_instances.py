@@ -135,3 +135,27 @@ class Instances(ControlCase):
         status = self.ec2.describe_instance_status(InstanceIds=[instance])["InstanceStatuses"][0]
         self.assertEqual(status["InstanceStatus"]["Status"], "ok")
         self.assertEqual(status["SystemStatus"]["Status"], "ok")
+
+    def test_auto_scaling_launches_and_ends_machines(self) -> None:
+        group = self.ec2.create_security_group(GroupName="scaled", Description="d")["GroupId"]
+        self.addCleanup(self.ec2.delete_security_group, GroupId=group)
+        template = self.ec2.create_launch_template(
+            LaunchTemplateName="web",
+            LaunchTemplateData={"ImageId": self.base, "InstanceType": "t3.micro", "SecurityGroupIds": [group]},
+        )["LaunchTemplate"]
+        subnet = self.ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+        scaling = self.client("autoscaling")
+        scaling.create_auto_scaling_group(
+            AutoScalingGroupName="web",
+            LaunchTemplate={"LaunchTemplateId": template["LaunchTemplateId"], "Version": "1"},
+            MinSize=2,
+            MaxSize=2,
+            VPCZoneIdentifier=subnet,
+        )
+        seen = scaling.describe_auto_scaling_groups(AutoScalingGroupNames=["web"])["AutoScalingGroups"][0]
+        ids = [i["InstanceId"] for i in seen["Instances"]]
+        self.assertEqual(len(ids), 2)
+        self.until(lambda: all(i in self.reality.machines.up for i in ids))
+        scaling.delete_auto_scaling_group(AutoScalingGroupName="web", ForceDelete=True)
+        self.until(lambda: all(self.state(i) == "terminated" for i in ids))
+        self.assertFalse(set(ids) & self.reality.machines.up.keys())

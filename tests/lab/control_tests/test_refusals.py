@@ -100,3 +100,15 @@ class Refusals(ControlCase):
             self.launch(DryRun=True)
         with self.refused("InvalidAMIID.NotFound"):
             self.launch(DryRun=True, ImageId="ami-0123456789abcdef0")
+
+    def test_a_group_that_an_instance_has_is_not_deleted(self) -> None:
+        group = self.ec2.create_security_group(GroupName="mine", Description="d")["GroupId"]
+        instance = self.run_one(SecurityGroupIds=[group])
+        with self.refused("DependencyViolation", group):
+            self.ec2.delete_security_group(GroupId=group)
+        self.end(instance)
+        self.ec2.delete_security_group(GroupId=group)
+
+    def test_tags_for_what_is_not_there(self) -> None:
+        with self.refused("InvalidInstanceID.NotFound"):
+            self.ec2.create_tags(Resources=["i-0123456789abcdef0"], Tags=[{"Key": "a", "Value": "b"}])

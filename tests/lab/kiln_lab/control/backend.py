@@ -11,13 +11,14 @@ from moto.ec2.models.security_groups import SecurityGroup
 from moto.ec2.models.subnets import Subnet
 from moto.ec2.models.vpcs import VPC
 
+from .copies import Copies
 from .images import Images
 from .launch import Launch
 from .plane import Plane
 from .storage import Storage
 
 
-class LabBackend(Launch, Images, Storage, EC2Backend):
+class LabBackend(Launch, Copies, Images, Storage, EC2Backend):
     """EC2 in one region. Only the lab's own region has machines, a default VPC and base images."""
 
     plane: ClassVar[Plane]
@@ -79,3 +80,21 @@ class LabBackend(Launch, Images, Storage, EC2Backend):
         group = super().create_security_group(name, description, vpc_id=vpc_id, **kwargs)
         self.plane.visibility.born(group.id)
         return group
+
+    def delete_security_group(self, name: str | None = None, group_id: str | None = None) -> None:
+        """Refuses while an interface has the group: a machine that shuts down still has."""
+        group = self.get_security_group_from_id(group_id) if group_id else self.get_security_group_by_name_or_id(name)
+        if group is not None and group.is_default:
+            raise EC2ClientError(
+                "CannotDelete",
+                f'the specified group: "{group.id}" name: "default" cannot be deleted by a user',
+            )
+        for interface in self.enis.values():
+            if group is not None and group.id in {used.id for used in interface.group_set}:
+                raise EC2ClientError("DependencyViolation", f"resource {group.id} has a dependent object")
+        super().delete_security_group(name, group_id)
+
+    def do_resources_exist(self, resource_ids: list[str]) -> bool:
+        """As moto's, and instances too."""
+        self.get_multi_instances_by_id([r for r in resource_ids if r.startswith("i-")])
+        return super().do_resources_exist(resource_ids)

@@ -46,7 +46,8 @@ class Launch(InstanceBackend):
         self._check_groups(security_group_names, kwargs, template, subnet)
         if user_data and len(base64.b64decode(str(user_data))) > USER_DATA_LIMIT:
             raise EC2ClientError("InvalidParameterValue", f"User data is limited to {USER_DATA_LIMIT} bytes")
-        request = kwargs.get("block_device_mappings") or template.get("BlockDeviceMappings") or []
+        configured = kwargs["launch_config"].block_device_mapping_dict if kwargs.get("launch_config") else None
+        request = kwargs.get("block_device_mappings") or template.get("BlockDeviceMappings") or configured or []
         kwargs["block_device_mappings"] = self._devices(image, request)
         kwargs["metadata_options"] = {**image.metadata_defaults, **(kwargs.get("metadata_options") or {})}
         reservation = super().run_instances(image_id, count, user_data, security_group_names, **kwargs)
@@ -189,7 +190,8 @@ class Launch(InstanceBackend):
 
     def _check_groups(self, names: list[str], kwargs: dict[str, Any], template: dict[str, Any], subnet: Subnet) -> None:
         for name in names or template.get("SecurityGroups", []):
-            if self.get_security_group_from_name(name, vpc_id=subnet.vpc_id) is None:
+            # Auto Scaling has ids where RunInstances has names.
+            if self.get_security_group_by_name_or_id(name, subnet.vpc_id) is None:
                 raise EC2ClientError(
                     "InvalidGroup.NotFound", f"The security group '{name}' does not exist in VPC '{subnet.vpc_id}'"
                 )

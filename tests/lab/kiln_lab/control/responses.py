@@ -43,7 +43,7 @@ class LabResponse(EC2Response):
         except EC2ClientError as error:
             return self._answer(error)
         except LabError as error:
-            return self._answer(EC2ClientError("InternalError", error.message))
+            return self._answer(EC2ClientError("InternalError", error.message), status=500)
         except NotImplementedError as error:
             return self._answer(EC2ClientError("UnsupportedOperation", f"not in this lab: {error}"))
         except Exception as error:  # noqa: BLE001 - a fault of the lab must be told apart from the client's
