@@ -9,5 +9,8 @@ fn recipes_know_the_instance_types_of_the_sdk() {
     let of_sdk: BTreeSet<String> =
         InstanceType::values().iter().map(|name| (*name).to_owned()).collect();
     let differ: Vec<&String> = known.symmetric_difference(&of_sdk).collect();
-    assert!(differ.is_empty(), "`runtime/rules/src/ec2/families.rs` is not of this SDK: {differ:?}");
+    assert!(
+        differ.is_empty(),
+        "`runtime/rules/src/ec2/families.rs` is not of this SDK: {differ:?}"
+    );
 }

@@ -1,0 +1,10 @@
+//! The way to EC2: where it is, as whom, and what its refusals mean.
+
+mod connection;
+mod filter;
+mod refusal;
+pub(crate) mod tags;
+
+pub(crate) use connection::Aws;
+pub(crate) use filter::{MOST, filter};
+pub(crate) use refusal::Refusal;

@@ -1,0 +1,44 @@
+use crate::aws::tags::{Tags, specification};
+use crate::aws::{Aws, Refusal};
+use crate::wait::Poller;
+use aws_sdk_ec2::types::ResourceType;
+use kiln_engine::Error;
+use std::time::Duration;
+
+/// EC2's codes for more snapshots of a volume than it takes at a time: one in 15 s, five under way
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>).
+const NOT_NOW: [&str; 2] =
+    ["SnapshotCreationPerVolumeRateExceeded", "ConcurrentSnapshotLimitExceeded"];
+
+/// Takes a snapshot of what a volume holds at this moment. It is not awaited: the content is settled when the
+/// call returns.
+///
+/// # Errors
+/// When EC2 refuses it, or the user asks to stop while EC2 takes no more.
+pub(crate) async fn snapshot(
+    aws: &Aws,
+    poller: &Poller,
+    volume: &str,
+    description: &str,
+    tags: &Tags,
+) -> Result<Result<String, Refusal>, Error> {
+    loop {
+        let answer = aws
+            .ec2
+            .create_snapshot()
+            .volume_id(volume)
+            .description(description)
+            .tag_specifications(specification(ResourceType::Snapshot, tags))
+            .send()
+            .await;
+        match answer.map_err(Refusal::from) {
+            Err(refusal) if NOT_NOW.contains(&refusal.code()) => tokio::select! {
+                biased;
+                () = poller.interruption() => return Err(Error::interrupted()),
+                () = tokio::time::sleep(Duration::from_secs(5)) => {}
+            },
+            Err(refusal) => return Ok(Err(refusal)),
+            Ok(answer) => return Ok(Ok(answer.snapshot_id.unwrap_or_default())),
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Waiting for EC2: one poller for everything that is awaited in a region.
+//!
+//! Throttling is account-wide, so twenty machines that boot cost one call a round, not twenty. There is no
+//! number of tries: what is awaited has an id that is written down, and a deadline in hours.
+
+mod poller;
+mod rounds;
+mod seen;
+mod states;
+
+pub(crate) use poller::Poller;

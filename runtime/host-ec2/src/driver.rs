@@ -1,0 +1,82 @@
+use async_trait::async_trait;
+use kiln::{BuilderNode, Ec2, ImageNode};
+use kiln_cli::{At, Driver};
+use kiln_engine::Error;
+use kiln_engine::driver::{ArtifactIndex, Builder};
+use kiln_engine::key::Target;
+
+/// EC2 among the host's builders.
+pub(crate) struct Amazon;
+
+#[async_trait]
+impl Driver for Amazon {
+    fn name(&self) -> &'static str {
+        "ec2"
+    }
+
+    fn publishes(&self) -> bool {
+        true
+    }
+
+    async fn target(&self, images: &[&ImageNode]) -> Result<Target, Vec<Error>> {
+        let said: Vec<(&ImageNode, &Ec2)> =
+            images.iter().filter_map(|image| Some((*image, recipe(image)?))).collect();
+        let mut errors = Vec::new();
+        let region = one(&said, "baked in", |ec2| ec2.region.clone(), &mut errors);
+        // An image that says nothing of it is baked on the default type.
+        let types = one(&said, "baked for", |ec2| Some(ec2.architecture().to_owned()), &mut errors);
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let region = match region {
+            Some(region) => region,
+            None => kiln_ec2::region().await.map_err(|error| vec![error])?,
+        };
+        let architecture = types.unwrap_or_else(|| kiln::ec2().architecture().to_owned());
+        Ok(Target { builder: self.name().into(), place: Some(region), architecture })
+    }
+
+    async fn index(&self, at: &At<'_>) -> Result<Box<dyn ArtifactIndex>, Error> {
+        Ok(Box::new(open(at).await?))
+    }
+
+    async fn builder(&self, at: &At<'_>) -> Result<Box<dyn Builder>, Error> {
+        Ok(Box::new(open(at).await?))
+    }
+}
+
+async fn open(at: &At<'_>) -> Result<kiln_ec2::Ec2, Error> {
+    kiln_ec2::Ec2::open(kiln_ec2::Place {
+        store: at.store,
+        project: at.project,
+        region: at.target.place.as_deref().unwrap_or_default(),
+        architecture: &at.target.architecture,
+        interrupted: at.interrupted.clone(),
+    })
+    .await
+}
+
+fn recipe(image: &ImageNode) -> Option<&Ec2> {
+    match &image.builder {
+        Some(BuilderNode::Ec2(ec2)) => Some(ec2),
+        None => None,
+    }
+}
+
+/// What all images agree on that say it; each that says something else than the first is a mistake.
+fn one(
+    said: &[(&ImageNode, &Ec2)],
+    how: &str,
+    what: impl Fn(&Ec2) -> Option<String>,
+    errors: &mut Vec<Error>,
+) -> Option<String> {
+    let mut values = said.iter().filter_map(|(image, ec2)| Some((*image, *ec2, what(ec2)?)));
+    let (first, _, value) = values.next()?;
+    for (image, ec2, other) in values.filter(|(.., other)| *other != value) {
+        let (name, first) = (&image.name, &first.name);
+        let message = format!("`{first}` is {how} `{value}`, `{name}` {how} `{other}`");
+        let help = "bake them one after the other: `cargo xtask bake IMAGE`";
+        errors.push(Error::input(message).at(&ec2.origin).help(help));
+    }
+    Some(value)
+}
