@@ -13,7 +13,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     ("kiln-sandbox", &["kiln-engine", "kiln"]),
     ("kiln-ec2", &["kiln-ssh", "kiln-engine", "kiln"]),
     ("kiln-cli", &["kiln-sandbox", "kiln-engine", "kiln"]),
-    ("kiln-host-ec2", &["kiln-ec2", "kiln-cli"]),
+    ("kiln-host-ec2", &["kiln-ec2", "kiln-cli", "kiln-engine", "kiln"]),
     ("recipes", &["kiln"]),
     ("kiln-tests", &[]),
     ("xtask", &[]),
