@@ -41,6 +41,8 @@ def run(*argv: str, **options: object) -> str:
 class LabCase(unittest.TestCase):
     """One lab for all tests of a class, with the base image as snapshot `BASE`."""
 
+    _here: frozenset[str] = frozenset()
+
     @classmethod
     def setUpClass(cls) -> None:
         root = base.debian(CACHE, "bookworm", lambda line: sys.stderr.write(f"{line}\n") and None)
@@ -96,11 +98,15 @@ class LabCase(unittest.TestCase):
         )
         self.volumes.create(machine.root_volume_id, snapshot)
         self.machines.start(machine)
+        self._here = self._here | {machine.instance_id}
         self.addCleanup(self.forget, machine)
         return machine
 
     def forget(self, machine: Machine) -> None:
-        """Ends a machine and its volume."""
+        """Ends a machine and its volume, if that was not done yet."""
+        if machine.instance_id not in self._here:
+            return
+        self._here = self._here - {machine.instance_id}
         self.machines.terminate(machine.instance_id)
         self.volumes.delete_volume(machine.root_volume_id)
 
