@@ -74,6 +74,20 @@ impl Checkout {
         measure::run(&mut self.cargo(arguments))
     }
 
+    /// Makes this the source of the recipes, without what was locked for others.
+    pub(super) fn replace_recipes(&self, source: &str) -> Result<()> {
+        let sources = self.root.join("recipes/src");
+        std::fs::remove_dir_all(&sources)?;
+        std::fs::create_dir_all(&sources)?;
+        std::fs::create_dir_all(self.root.join("recipes/files"))?;
+        std::fs::write(sources.join("main.rs"), source)?;
+        // An archive drops old versions, and any base will do: it is made of what there is today.
+        match std::fs::remove_file(self.root.join("kiln.lock")) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
     /// The Document of the recipes as they are now.
     pub(super) fn document(&self) -> Result<String> {
         self.build(&["build", "--package", "recipes"])?;

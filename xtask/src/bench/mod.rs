@@ -1,11 +1,14 @@
-//! `cargo xtask bench`: how fast Kiln is, beside BuildKit, buildah and `b3sum`, all in one run.
+//! `cargo xtask bench`: how fast Kiln is, beside BuildKit, buildah, `b3sum`, Packer, Ansible, pyinfra, scp and
+//! rsync, all in one run.
 //!
 //! What is compared runs in turn (A B C A B C …), so that a busy moment hits all of them. Each build is
 //! checked for having built exactly what it should have. Daemons end, and files go, also after a failure.
 
 mod checkout;
 mod clone;
+mod cloud;
 mod daemon;
+mod ec2;
 mod edit;
 mod hashing;
 mod machine;
@@ -15,6 +18,7 @@ mod options;
 mod place;
 mod planning;
 mod seven;
+mod ssh;
 mod table;
 
 use crate::workspace::Workspace;
@@ -43,7 +47,13 @@ pub(crate) fn execute(
     if !root::is_root() {
         bail!("`bench` starts daemons and mounts\nhelp: run it as root");
     }
-    setup::ensure(setup::HOST.iter().chain(needs::NEEDS), yes)?;
+    let labs = options.wants("ec2").then_some(needs::EC2.iter().chain(crate::lab::NEEDS));
+    let ssh = options.wants("ssh").then_some(needs::SSH);
+    let needs = setup::HOST.iter().chain(needs::NEEDS);
+    setup::ensure(needs.chain(labs.into_iter().flatten()).chain(ssh.into_iter().flatten()), yes)?;
+    if options.wants("ssh") {
+        setup::ssh_server(yes)?;
+    }
     let b3sum = options.wants("hashing").then(|| needs::b3sum(workspace)).transpose()?;
     let place = Place::new()?;
     let checkout = Checkout::copy(workspace)?;
@@ -86,6 +96,12 @@ fn all(
     }
     if options.wants("edit") {
         rows.extend(edit::run(options, workspace.root(), checkout)?);
+    }
+    if options.wants("ssh") {
+        rows.extend(ssh::run(workspace, options, place, checkout)?);
+    }
+    if options.wants("ec2") {
+        rows.extend(ec2::run(workspace, options, place, checkout)?);
     }
     if options.fresh_clone {
         rows.extend(clone::run(workspace, place)?);

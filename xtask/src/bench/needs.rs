@@ -16,6 +16,23 @@ pub(super) const NEEDS: &[Need] = &[
     Need { any_of: &["xargs"], package: "findutils", reason: "hands files to `b3sum`" },
 ];
 
+/// Of the group `ssh`.
+pub(super) const SSH: &[Need] = &[
+    Need { any_of: &["scp"], package: "openssh-client", reason: "to compare" },
+    Need { any_of: &["rsync"], package: "rsync", reason: "to compare" },
+    Need { any_of: &["/usr/bin/python3"], package: "python3", reason: "Ansible and pyinfra" },
+    Need {
+        any_of: &["/var/lib/dpkg/info/python3-venv.list"],
+        package: "python3-venv",
+        reason: "keeps Ansible and pyinfra apart",
+    },
+    Need { any_of: &["diff"], package: "diffutils", reason: "compares what was copied" },
+];
+
+/// Of the group `ec2`, beside what a lab needs.
+pub(super) const EC2: &[Need] =
+    &[Need { any_of: &["packer"], package: "packer", reason: "to compare" }];
+
 /// Where `b3sum` is.
 ///
 /// # Errors

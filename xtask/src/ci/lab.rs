@@ -71,7 +71,7 @@ impl Lab {
     }
 
     /// What tests that bring up labs go by.
-    fn variables(&self) -> [(&'static str, OsString); 4] {
+    fn variables(&self) -> [(&'static str, OsString); 5] {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let path = std::iter::once(self.tools.clone()).chain(std::env::split_paths(&path));
         let path = std::env::join_paths(path).unwrap_or_default();
@@ -81,6 +81,7 @@ impl Lab {
             ("KILN_LAB_CACHE", own(&self.cache)),
             // Compiled modules have no place in a checkout.
             ("PYTHONPYCACHEPREFIX", own(&self.cache.join("pycache"))),
+            ("KILN_LAB_AWS", own(&self.tools.join("aws"))),
             ("PATH", path),
         ]
     }

@@ -30,7 +30,7 @@ fn all(workspace: &Workspace, yes: bool, stages: &mut Stages) -> Result<()> {
     let cargo = |arguments: &[&str]| workspace.cargo_command(arguments);
     let lab = stages.run("set-up", |_| {
         setup::ensure(HOST.iter().chain(needs::TESTS).chain(crate::lab::NEEDS), yes)?;
-        needs::ssh_server(yes)?;
+        setup::ssh_server(yes)?;
         tools::ensure(workspace)?;
         Lab::prepare(workspace)
     })?;

@@ -1,7 +1,4 @@
-use crate::setup::{self, Need};
-use crate::{programs, root};
-use anyhow::Result;
-use std::process::Stdio;
+use crate::setup::Need;
 
 /// What the tests need beyond what baking needs.
 pub(super) const TESTS: &[Need] = &[
@@ -34,25 +31,3 @@ pub(super) const TESTS: &[Need] = &[
     Need { any_of: &["sudo"], package: "sudo", reason: "what Kiln becomes root by on a machine" },
     Need { any_of: &["zstd"], package: "zstd", reason: "what trees are compressed with over SSH" },
 ];
-
-const SSHD: Need = Need {
-    any_of: &["sshd"],
-    package: "openssh-server",
-    reason: "the server that Kiln's SSH is tested against",
-};
-
-/// Makes sure of OpenSSH's server, which tests start for themselves: the machine's own is left as it is, and
-/// one that is only installed for them is never started.
-pub(super) fn ssh_server(yes: bool) -> Result<()> {
-    if SSHD.is_met() {
-        return Ok(());
-    }
-    setup::ensure(std::iter::once(&SSHD), yes)?;
-    if programs::find("systemctl").is_some() {
-        // Its package has it start with the machine. Without systemd there is nothing to disable.
-        let mut disable = root::command("systemctl")?;
-        disable.args(["disable", "--quiet", "ssh.service", "ssh.socket"]);
-        disable.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
-    }
-    Ok(())
-}

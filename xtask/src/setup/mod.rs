@@ -3,8 +3,10 @@
 mod ask;
 mod install;
 mod need;
+mod sshd;
 
 pub(crate) use need::{HOST, Need};
+pub(crate) use sshd::ssh_server;
 
 use crate::say;
 use anyhow::{Result, bail};

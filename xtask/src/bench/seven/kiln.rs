@@ -3,7 +3,6 @@ use super::case::{Case, ROUND};
 use crate::bench::checkout::Checkout;
 use crate::bench::measure::{self, Finished};
 use anyhow::{Context, Result, bail};
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -20,17 +19,8 @@ pub(super) struct Host<'a> {
 impl<'a> Host<'a> {
     /// Replaces the recipes, compiles everything and builds the base.
     pub(super) fn new(checkout: &'a Checkout, store: &'a Path) -> Result<Self> {
-        let sources = checkout.root().join("recipes/src");
-        std::fs::remove_dir_all(&sources)?;
-        std::fs::create_dir_all(&sources)?;
-        std::fs::create_dir_all(checkout.root().join("recipes/files"))?;
-        std::fs::write(sources.join("main.rs"), RECIPES)?;
+        checkout.replace_recipes(RECIPES)?;
         write_note(checkout, "zero")?;
-        // An archive drops old versions, and any base will do: it is made of what there is today.
-        match std::fs::remove_file(checkout.root().join("kiln.lock")) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
-        }
         checkout.build(&["build", "--release", "--package", "kiln-cli", "--bin", "kiln-host"])?;
         let document = checkout.document()?;
         let mut host = Self { checkout, store, document, round: ROUND.to_owned() };
