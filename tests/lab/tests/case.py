@@ -21,7 +21,8 @@ from kiln_lab.volumes import Volumes
 
 CACHE = Path(os.environ.get("KILN_LAB_CACHE", "/var/cache/kiln-lab"))
 BASE = "snap-base"
-BOOTED = b"Reached target \x1b[0;1;39mcloud-init.target"
+# The last that cloud-init says; what the machine's systemd says later may be lost to the login prompt.
+BOOTED = b" finished at "
 PATIENCE = 120.0
 
 

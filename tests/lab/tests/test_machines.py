@@ -40,7 +40,7 @@ runcmd: [ "echo run > /root/runcmd" ]
         self.assertEqual(self.ssh(machine, "id -u", user="deploy", key="other").strip(), "1500")
         self.assertIn("Permission denied", self.ssh(machine, "true", key="other", check=False))
         self.assertIn('as the user "admin"', self.ssh(machine, "true", user="root", check=False))
-        self.assertIn("status: done", self.ssh(machine, "cloud-init status"))
+        self.assertIn("status: done", self.ssh(machine, "cloud-init status --wait"))
 
     def test_user_data_may_be_a_script(self) -> None:
         machine = self.launch(user_data=b"#!/bin/sh\necho done by a script > /root/script\necho told the console\n")
