@@ -16,7 +16,8 @@ take() { dd bs="$1" count=1 iflag=fullblock 2>/dev/null; }
 # A directory in memory where programs can be executed.
 make_mem() {
     for dir in /dev/shm /run /tmp; do
-        mkdir -m 711 "$dir/$name" 2>/dev/null || continue
+        # One that is there is ours: nobody else can guess the name.
+        mkdir -m 711 "$dir/$name" 2>/dev/null || [ -d "$dir/$name" ] || continue
         mem=$dir/$name
         printf '#!/bin/sh\n' >"$mem/try" && chmod 700 "$mem/try" && "$mem/try" 2>/dev/null && return
         rm -rf "$mem"
@@ -124,6 +125,8 @@ execute() {
             set -- su -s /bin/sh "$who" -c 'exec "$0" "$@"' -- "$@"
         fi
     fi
+    # Before it begins: an agent whose connection has ended ends here, and the command can be begun anew.
+    say "start $number"
     printf 'start %s -\n' "$number" >>"$mem/journal"
     if [ "$alone" = yes ]; then
         setsid "$@" </dev/null &
@@ -132,7 +135,6 @@ execute() {
     fi
     p=$!
     printf 'start %s %s\n' "$number" "$p" >>"$mem/journal"
-    say "start $number $p"
     w=
     if [ "$limit" != - ]; then
         setsid sh -c 'sleep "$1"; : >"$2"; kill -s TERM -- "-$3"; sleep 5; kill -s KILL -- "-$3"' \
@@ -210,7 +212,7 @@ while read -r verb number a b c d e; do
         # Length, compression, directories, then lines: directory; user, group, and the numbers expected of them.
         IFS= read -r into
         read -r who of expected
-        say "start $number -"
+        say "start $number"
         if [ "$who" != - ] && { ! user "$who" || { [ "$of" != - ] && ! group "$of"; } || [ "$u $g" != "$expected" ]; }; then
             say "stale $number"
             exit 0
@@ -246,7 +248,7 @@ while read -r verb number a b c d e; do
         ;;
     remove)
         IFS= read -r path
-        say "start $number -"
+        say "start $number"
         rm -rf -- "$path" 2>&1
         end $number $?
         ;;

@@ -247,7 +247,7 @@ impl Batch<'_> {
             return Ok(());
         }
         match fields[..] {
-            ["start", _, _] => {
+            ["start", _] => {
                 self.lines.take_last();
                 self.progress.started(self.next);
             }

@@ -92,7 +92,7 @@ async fn attempt(
     log: Log<'_>,
     accept: &impl Fn(&Facts) -> bool,
 ) -> Result<Ready, NoLink> {
-    let link = Link::open(target).await?;
+    let link = Link::open(target, || note(last, Reached::Handshake, "no answer yet")).await?;
     note(last, Reached::Login, "");
     let (mut agent, facts) = Agent::open(&link, seat).await.map_err(|trouble| match trouble {
         Trouble::Lost(why) => NoLink::Yet(Reached::Login, why),

@@ -39,6 +39,11 @@ impl Lines {
         }
     }
 
+    /// The last lines, oldest first.
+    pub(crate) fn last(&self) -> Vec<String> {
+        self.last.iter().cloned().collect()
+    }
+
     /// The last lines, oldest first; empties them.
     pub(crate) fn take_last(&mut self) -> Vec<String> {
         std::mem::take(&mut self.last).into()

@@ -38,8 +38,10 @@ pub(crate) enum NoLink {
 }
 
 impl Link {
-    pub(crate) async fn open(target: &Target) -> Result<Self, NoLink> {
+    /// `connected` is called when something has accepted the connection.
+    pub(crate) async fn open(target: &Target, connected: impl FnOnce()) -> Result<Self, NoLink> {
         let stream = connect(target).await?;
+        connected();
         let foreign = Arc::new(OnceLock::new());
         let (ended, end) = watch::channel(None);
         let expected = target.host_key.clone();

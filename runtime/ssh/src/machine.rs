@@ -1,6 +1,6 @@
 //! A machine that is connected, and what may be done with it.
 
-use crate::agent::{Agent, Facts, Seat, Trouble};
+use crate::agent::{Agent, Event, Facts, Seat, Trouble};
 use crate::connect::{CloudInit, Log, connect};
 use crate::link::Link;
 use crate::{Error, Ids, Owner, Patience, Target};
@@ -84,9 +84,15 @@ impl Machine {
                 Some(agent) => agent,
                 None => self.open_agent().await?,
             };
-            let told = agent.to.send("bye\n").await.is_ok();
-            while agent.from.next().await.is_some() {}
-            if told { Ok(()) } else { Err(self.broken().await) }
+            let _ = agent.to.send("bye\n").await;
+            // Not the end of the channel: a service that was started may hold it open.
+            let is_bye = |event: &Event| matches!(event, Event::Word { text, .. } if text == "bye");
+            while let Some(event) = agent.from.next().await {
+                if is_bye(&event) {
+                    return Ok(());
+                }
+            }
+            Err(self.broken().await)
         };
         let outcome = tokio::time::timeout(GOODBYE, goodbye).await;
         self.link.close().await;

@@ -1,7 +1,7 @@
 //! After a connection broke: stops what was under way on the machine, and finds out how far it got.
 
 use crate::agent::Event;
-use crate::batch::{Batch, Stop};
+use crate::batch::Batch;
 use crate::{Error, ErrorKind, Machine, Op, Patience};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -53,19 +53,16 @@ impl Machine {
         };
         // Ops end in order, and none begins after one that failed.
         batch.next = number;
-        match (fields[0], &batch.ops[number]) {
-            ("start", _) => Err(self.cut(batch, &why)),
-            ("end", Op::Exec(_)) => match fields[2..] {
-                ["0", ..] => {
-                    batch.next = number + 1;
-                    Ok(())
-                }
-                [status, ..] => match batch.ended(status) {
-                    Stop::Failed(failed) => Err(failed.error),
-                    _ => Err(self.cut(batch, &why)),
-                },
-                [] => Err(self.cut(batch, &why)),
-            },
+        match (&batch.ops[number], &fields[..]) {
+            (Op::Exec(_), ["end", _, "0", ..]) => {
+                batch.next = number + 1;
+                Ok(())
+            }
+            // Perhaps because nobody read any more what it printed.
+            (Op::Exec(_), ["end", _, status, ..]) => {
+                Err(self.cut(batch, &format!("{why}; then the command ended with status {status}")))
+            }
+            (Op::Exec(_), _) => Err(self.cut(batch, &why)),
             // What it was sent may not have been all there was.
             _ => Ok(()),
         }
@@ -97,14 +94,14 @@ impl Machine {
         }
     }
 
-    fn cut(&self, batch: &mut Batch<'_>, why: &str) -> Error {
+    fn cut(&self, batch: &Batch<'_>, why: &str) -> Error {
         let sent = batch.sent.load(Ordering::Relaxed);
         let how_far = match &batch.ops[batch.next.min(batch.ops.len() - 1)] {
             Op::Exec(_) => "a command ran, which may have had any effect".to_owned(),
             Op::Unpack(_) => format!("{sent} bytes of an archive had been sent"),
             Op::Remove { .. } => "something was being removed".to_owned(),
         };
-        let output = batch.lines.take_last();
+        let output = batch.lines.last();
         Error::new(
             ErrorKind::Cut,
             format!("the connection to `{}` broke while {how_far}: {why}", self.target.address),

@@ -71,11 +71,6 @@ impl Sshd {
     pub fn path(&self, name: &str) -> String {
         self.dir.path().join(name).to_str().unwrap().to_owned()
     }
-
-    /// The id of the process, to stop it for a while.
-    pub fn pid(&self) -> u32 {
-        self.daemon.id()
-    }
 }
 
 impl Drop for Sshd {
@@ -132,31 +127,30 @@ fn launch(
     fs::set_permissions(dir, Permissions::from_mode(0o755)).unwrap();
     let script = format!(
         "set -e; dir={at}\n\
-         mount -t tmpfs tmpfs /run; mkdir -m 755 /run/sshd\n\
+         for at in /dev/shm /run /var/tmp; do mount -t tmpfs tmpfs $at; done; mkdir -m 755 /run/sshd\n\
          for file in passwd group shadow sudoers; do mount --bind $dir/$file /etc/$file; done\n\
          {commands}\n\
          exec {SSHD} -D -e -f $dir/sshd_config"
     );
-    let mut daemon = Command::new("unshare")
+    let mut daemon = Command::new("unshare");
+    daemon
         .args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", &script])
         .stdin(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+        .stderr(Stdio::piped());
+    let mut daemon = daemon.spawn().unwrap();
     let mut log = BufReader::new(daemon.stderr.take().unwrap());
     let mut said = String::new();
-    loop {
-        let mut line = String::new();
-        if log.read_line(&mut line).unwrap() == 0 {
-            let _ = daemon.wait();
-            assert!(said.contains("in use"), "sshd does not start: {said}");
-            return None;
+    while !said.contains("Server listening") {
+        if log.read_line(&mut said).unwrap() == 0 {
+            break;
         }
-        if line.contains("Server listening") {
-            // Its log is not read any more, but must not fill up.
-            std::thread::spawn(move || log.read_to_end(&mut Vec::new()));
-            return Some((SocketAddr::from((Ipv4Addr::LOCALHOST, port)), daemon));
-        }
-        said.push_str(&line);
     }
+    if said.contains("Server listening") {
+        // Its log is not read any more, but must not fill up.
+        std::thread::spawn(move || log.read_to_end(&mut Vec::new()));
+        return Some((SocketAddr::from((Ipv4Addr::LOCALHOST, port)), daemon));
+    }
+    daemon.wait().unwrap();
+    assert!(said.contains("in use"), "sshd does not start: {said}");
+    None
 }
