@@ -124,7 +124,9 @@ class Running:
                 if not again:
                     break
                 self._state.notify_all()
-        self._ended("asked" if self._asked else "stopped" if code == 0 else "failed")
-        with self._state:
-            self._over = True
-            self._state.notify_all()
+        try:
+            self._ended("asked" if self._asked else "stopped" if code == 0 else "failed")
+        finally:
+            with self._state:
+                self._over = True
+                self._state.notify_all()

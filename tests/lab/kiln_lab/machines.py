@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -14,7 +13,7 @@ from .console import Console
 from .errors import LabError
 from .machine import Machine, Running
 from .metadata import Page
-from .network import Network
+from .network import Network, Port
 from .services import Services
 from .volumes import User, Volumes
 
@@ -57,11 +56,11 @@ class Machines:
         folder.mkdir(parents=True, exist_ok=True)
         cgroup = Cgroup(f"{self._network.bridge}-{machine.instance_id}")
         self._volumes.journal.record("cgroup", name=f"{self._network.bridge}-{machine.instance_id}")
-        namespace = self._network.attach(machine.address)
+        port = self._network.attach(machine.address)
         try:
             overlay = self._volumes.use(machine.root_volume_id, _user(machine.instance_id, cgroup))
         except BaseException:
-            os.close(namespace)
+            port.close()
             raise
         self._services.metadata.publish(machine.address, _page(machine))
         binds = self._services.resolver_files(folder)
@@ -71,17 +70,17 @@ class Machines:
             with self._guard:
                 self._running[machine.instance_id] = Running(
                     machine,
-                    namespace,
+                    port.namespace,
                     overlay,
                     binds,
                     cgroup,
                     console,
                     self._volumes.journal,
                     lambda: self._volumes.renew(machine.root_volume_id),
-                    lambda how: self._ended(machine, namespace, cgroup, how),
+                    lambda how: self._ended(machine, port, cgroup, how),
                 )
         except BaseException:
-            self._release(machine, namespace, cgroup)
+            self._release(machine, port, cgroup)
             raise
 
     def stop(self, instance_id: str, force: bool = False) -> None:
@@ -134,18 +133,20 @@ class Machines:
             thread.join()
         self._services.close()
 
-    def _ended(self, machine: Machine, namespace: int, cgroup: Cgroup, how: str) -> None:
-        self._release(machine, namespace, cgroup)
-        with self._guard:
-            self._running.pop(machine.instance_id, None)
+    def _ended(self, machine: Machine, port: Port, cgroup: Cgroup, how: str) -> None:
+        try:
+            self._release(machine, port, cgroup)
+        finally:
+            with self._guard:
+                self._running.pop(machine.instance_id, None)
         if how != "asked":
             self._on_exit(machine.instance_id, how)
 
-    def _release(self, machine: Machine, namespace: int, cgroup: Cgroup) -> None:
+    def _release(self, machine: Machine, port: Port, cgroup: Cgroup) -> None:
         self._services.metadata.withdraw(machine.address)
-        os.close(namespace)
         cgroup.remove()
         self._volumes.leave(machine.root_volume_id)
+        port.close()
 
     def _find(self, instance_id: str) -> Running:
         with self._guard:

@@ -10,6 +10,7 @@ import ipaddress
 import os
 import socket
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 from . import claims, netns
@@ -18,8 +19,23 @@ from .errors import LabError
 
 METADATA = "169.254.169.254"
 RESOLVER = "169.254.169.253"
+LINK_LOCAL = "169.254.169.0/24"
 # What EC2 calls the one interface of an instance on its current hardware.
 INTERFACE = "ens5"
+
+
+@dataclass
+class Port:
+    """A machine's place on the bridge: the open file that holds its network namespace, and the bridge's end of its wire."""
+
+    namespace: int
+    name: str
+
+    def close(self) -> None:
+        """Takes the machine off the network. The namespace ends with the machine's last process."""
+        # A namespace that ends takes its wire along, but only some time later.
+        _remove_link(self.name)
+        os.close(self.namespace)
 
 
 class Network:
@@ -43,35 +59,34 @@ class Network:
         self.cidr = str(block)
         self.gateway = str(block[1])
         self.services = str(block[2])
-        self._corner = netns.create()
+        self._corner = Port(netns.create(), self._name())
         try:
-            self._join(self._corner, "eth0", self.services, mac(self.services))
+            self._join(self._corner, "eth0", self.services)
             netns.within(
-                self._corner,
+                self._corner.namespace,
                 lambda: ip(f"addr add {METADATA}/32 dev eth0", f"addr add {RESOLVER}/32 dev eth0"),
             )
         except BaseException:
             self.close()
             raise
 
-    def attach(self, address: str) -> int:
-        """Makes the network namespace of a machine with this address; returns the open file that holds it.
+    def attach(self, address: str) -> Port:
+        """Makes the place of a machine with this address; the caller closes it.
 
-        It ends when that file is closed and the machine's last process is gone. Raises `LabError` when the address is
-        not one of the network's.
+        Raises `LabError` when the address is not one of the network's, or one of the lab's own.
         """
         block = ipaddress.IPv4Network(self.cidr)
         if ipaddress.IPv4Address(address) not in block or address in (self.gateway, self.services):
             raise LabError(f"`{address}` is not free for machines in `{self.cidr}`", "take one from the block's fourth on")
-        namespace = netns.create()
+        port = Port(netns.create(), self._name())
         try:
-            self._join(namespace, INTERFACE, address, mac(address))
+            self._join(port, INTERFACE, address)
             # EC2's link-local services answer on the instance's own link.
-            netns.within(namespace, lambda: ip(f"route add {METADATA.rsplit('.', 1)[0]}.0/24 dev {INTERFACE} scope link"))
+            netns.within(port.namespace, lambda: ip(f"route add {LINK_LOCAL} dev {INTERFACE} scope link"))
         except BaseException:
-            os.close(namespace)
+            port.close()
             raise
-        return namespace
+        return port
 
     def listen(self, kind: socket.SocketKind, address: str, port: int) -> socket.socket:
         """A socket of the services' corner, bound to this address of theirs; a stream listens already."""
@@ -84,11 +99,11 @@ class Network:
                 made.listen(128)
             return made
 
-        return netns.within(self._corner, open_socket)
+        return netns.within(self._corner.namespace, open_socket)
 
     def close(self) -> None:
         """Removes the bridge. Machines that are still there lose their network."""
-        os.close(self._corner)
+        self._corner.close()
         with claims.locked():
             remove_bridge(self.bridge)
 
@@ -103,21 +118,23 @@ class Network:
             Path(f"/proc/sys/net/ipv6/conf/{self.bridge}/disable_ipv6").write_text("1")
         ip(f"link set {self.bridge} up")
 
-    def _join(self, namespace: int, interface: str, address: str, hardware: str) -> None:
+    def _name(self) -> str:
         with self._guard:
             self._numbers += 1
-            port = f"{self.bridge}p{self._numbers}"
+            return f"{self.bridge}p{self._numbers}"
+
+    def _join(self, port: Port, interface: str, address: str) -> None:
         prefix = self.cidr.partition("/")[2]
         netns.within(
-            namespace,
+            port.namespace,
             lambda: ip(
                 "link set lo up",
-                f"link add {interface} address {hardware} type veth peer name {port} netns {os.getpid()}",
+                f"link add {interface} address {mac(address)} type veth peer name {port.name} netns {os.getpid()}",
                 f"addr add {address}/{prefix} brd + dev {interface}",
             ),
         )
-        ip(f"link set {port} master {self.bridge} up")
-        netns.within(namespace, lambda: ip(f"link set {interface} up", f"route add default via {self.gateway}"))
+        ip(f"link set {port.name} master {self.bridge} up")
+        netns.within(port.namespace, lambda: ip(f"link set {interface} up", f"route add default via {self.gateway}"))
 
 
 def mac(address: str) -> str:
@@ -126,7 +143,24 @@ def mac(address: str) -> str:
 
 
 def remove_bridge(bridge: str) -> None:
-    """Removes a lab's bridge and its claim; call it under `claims.locked`. A bridge that is gone is no error."""
-    if Path(f"/sys/class/net/{bridge}").exists():
-        run(["ip", "link", "delete", bridge])
+    """Removes a lab's bridge, what is plugged into it, and its claim; call it under `claims.locked`.
+
+    A bridge that is gone is no error.
+    """
+    plugged = Path(f"/sys/class/net/{bridge}/brif")
+    for port in sorted(os.listdir(plugged)) if plugged.exists() else []:
+        _remove_link(port)
+    _remove_link(bridge)
     claims.release(bridge)
+
+
+def _remove_link(name: str) -> None:
+    link = Path(f"/sys/class/net/{name}")
+    if not link.exists():
+        return
+    try:
+        run(["ip", "link", "delete", name])
+    except LabError:
+        # The end of a namespace may have been quicker.
+        if link.exists():
+            raise
