@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from . import limits
 from .command import run
 from .errors import LabError
 from .processes import Process
@@ -52,12 +53,15 @@ def claim(cidr: str | None) -> tuple[str, ipaddress.IPv4Network]:
     assert owner is not None, "a process that asks is alive"
     text = json.dumps({"pid": owner.pid, "started": owner.started, "cidr": str(block)})
     (CLAIMS / f"{bridge}.json").write_text(text, encoding="utf-8")
+    limits.lift(CLAIMS)
     return bridge, block
 
 
 def release(bridge: str) -> None:
-    """Gives a name and its block back; the bridge is gone by then."""
+    """Gives a name and its block back; the bridge is gone by then. Call it under `locked`."""
     (CLAIMS / f"{bridge}.json").unlink(missing_ok=True)
+    if not _claims():
+        limits.put_back(CLAIMS)
 
 
 def dead() -> list[str]:
