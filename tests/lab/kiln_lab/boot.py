@@ -26,8 +26,8 @@ for group in $1; do echo $$ > "$group/cgroup.procs" || exit 1; done
 mount -t tmpfs -o mode=0755 kiln-lab /run || exit 1
 cd "$2" && mount -t overlay -o "$3" kiln-lab "$4" || exit 1
 shift 4
-# On an instance /tmp is a part of the root volume.
-export SYSTEMD_NSPAWN_TMPFS_TMP=0
+# On an instance /tmp is a part of the root volume, and control groups are unified, whatever the host has.
+export SYSTEMD_NSPAWN_TMPFS_TMP=0 SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1
 exec systemd-nspawn "$@" < /dev/null
 """
 
