@@ -125,6 +125,15 @@ class Lab:
             raise AssertionError(f"`{script}` failed: {ran.stdout}{ran.stderr}")
         return ran.stdout
 
+    def printed(self) -> str:
+        """The ends of all consoles and of the lab's own complaints: what explains a test that failed."""
+        said = []
+        for instance in self.own("status")["instances"]:
+            console = self.aws("ec2", "get-console-output", "--instance-id", instance["id"], "--latest").get("Output", "")
+            said.append(f"--- {instance['id']} {instance['state']} {instance['address']}\n{console[-4000:]}")
+        complaints = Path(f"/proc/{self.process.pid}/fd/2").read_text("utf-8", "replace")
+        return "\n".join([*said, "--- lab", complaints[-4000:]])
+
     def close(self) -> None:
         """SIGTERM, as any service manager does it; then nothing is left."""
         if self.process.poll() is None:

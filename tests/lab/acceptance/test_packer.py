@@ -27,6 +27,7 @@ def template(endpoint: str, name: str, source: dict[str, Any], script: list[str]
                 "instance_type": "t3.micro",
                 "ssh_username": "admin",
                 "ssh_interface": "private_ip",
+                "ssh_timeout": "90s",
                 "ami_name": name,
                 "tags": {"made-by": "packer"},
                 "snapshot_tags": {"made-by": "packer"},
@@ -52,7 +53,8 @@ class Packer(unittest.TestCase):
         ran = subprocess.run(
             [PACKER, "build", "-color=false", str(file)], env=environment, capture_output=True, text=True, timeout=600
         )
-        self.assertEqual(ran.returncode, 0, ran.stdout + ran.stderr)
+        if ran.returncode != 0:
+            self.fail(ran.stdout + ran.stderr + lab.printed())
         return json.loads(manifest.read_text())["builds"][-1]["artifact_id"].partition(":")[2]
 
     def test_packer_bakes_twice_and_the_files_are_there(self) -> None:

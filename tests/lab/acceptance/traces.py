@@ -14,12 +14,17 @@ def traces(lab: Lab) -> dict[str, list[str]]:
     found = {
         "links": [name for name in os.listdir("/sys/class/net") if name == bridge or name.startswith(f"{bridge}p")],
         "claims": [path.name for path in Path("/run/kiln-lab").glob(f"{bridge}.json")],
-        "control groups": [str(path) for path in Path("/sys/fs/cgroup").glob(f"**/kiln-lab/{bridge}-*")],
+        "control groups": _groups(f"{bridge}-"),
         "mounts": [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines() if root in line],
         "processes": [f"{pid}: {line}" for pid, line in _commands() if root in line or bridge in line],
         "files": [str(path) for path in lab.root.iterdir() if not path.name.startswith("key")],
     }
     return {kind: names for kind, names in found.items() if names}
+
+
+def _groups(prefix: str) -> list[str]:
+    places = [Path("/sys/fs/cgroup", hierarchy, "kiln-lab") for hierarchy in ("", "unified", "systemd")]
+    return [f"{place}/{name}" for place in places if place.exists() for name in os.listdir(place) if name.startswith(prefix)]
 
 
 def _commands() -> list[tuple[str, str]]:

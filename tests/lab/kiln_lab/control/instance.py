@@ -31,6 +31,8 @@ class LabInstance(Instance):
         self.enter("pending")
         self.made = False
         """Whether the lab has a machine, running or not."""
+        self.has_booted = False
+        """Whether there ever was one: what it printed can be read when it is gone."""
         self.booted = False
         """Whether that machine is up."""
         self.held = False

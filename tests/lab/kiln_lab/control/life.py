@@ -84,7 +84,7 @@ class Life:
             if interrupted.is_set():
                 return
             machine = machine_of(instance)
-            instance.made = True
+            instance.made = instance.has_booted = True
         try:
             self._plane.reality.machines.start(machine)
         except LabError as error:

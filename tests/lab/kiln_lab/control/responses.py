@@ -110,7 +110,7 @@ class LabResponse(EC2Response):
         """What the machine printed."""
         self.error_on_dryrun()
         instance = self.lab.get_multi_instances_by_id([self._get_param("InstanceId")])[0]
-        printed = self.lab.plane.reality.machines.console(instance.id) if instance.made else b""
+        printed = self.lab.plane.reality.machines.console(instance.id) if instance.has_booted else b""
         return ActionResult(
             {
                 "InstanceId": instance.id,
