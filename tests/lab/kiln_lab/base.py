@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .errors import LabError
 
-# Beside the required packages. The official image has more, which no recipe can count on: its list is `debian-cloud-images`'s.
+# Beside the required packages. The official image has more of them, which no recipe should count on.
 PACKAGES = (
     "apt-utils",
     "bash-completion",

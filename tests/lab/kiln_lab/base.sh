@@ -27,6 +27,10 @@ datasource:
     metadata_urls: ["http://169.254.169.254"]
 network:
   config: disabled
+# Without udev, which no container has, an interface that is plugged in later is nothing to prepare for.
+updates:
+  network:
+    when: [boot-new-instance]
 END
 
 cat > "$root/etc/ssh/sshd_config.d/50-cloud.conf" <<'END'

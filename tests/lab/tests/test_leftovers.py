@@ -149,7 +149,8 @@ class Death(unittest.TestCase):
             except subprocess.TimeoutExpired:
                 os.kill(process.pid, signal.SIGKILL)
             process.wait()
-            claimed = [path.stem for path in Path("/run/kiln-lab").glob("klab*.json") if f'"pid": {process.pid},' in path.read_text()]
+            claims = Path("/run/kiln-lab").glob("klab*.json")
+            claimed = [path.stem for path in claims if f'"pid": {process.pid},' in path.read_text()]
             sweep(self.root)
             for bridge in claimed or ["klab-none"]:
                 left = of_lab(self.root / name, bridge)

@@ -58,15 +58,15 @@ runcmd: [ "echo run > /root/runcmd" ]
         self.assertEqual(self.ssh(machine, "sudo cat /root/part"), "part\n")
 
     def test_metadata_is_what_ec2_shows(self) -> None:
-        machine = self.launch(
-            metadata={"http-tokens": "required", "ami-id": "ami-12345678", "key-name": "mine", "placement/region": "eu-west-1"}
-        )
+        region = {"placement/region": "eu-west-1"}
+        machine = self.launch(metadata={"http-tokens": "required", "ami-id": "ami-12345678", "key-name": "mine", **region})
         ask = """
         url=http://169.254.169.254/latest
         curl -s -o /dev/null -w '%{http_code}\\n' $url/meta-data/
         token=$(curl -sf -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' $url/api/token)
         get() { curl -sf -H "X-aws-ec2-metadata-token: $token" $url/$1; echo; }
-        for path in instance-id local-ipv4 ami-id placement/region public-keys public-keys/0/openssh-key; do get meta-data/$path; done
+        for path in instance-id local-ipv4 ami-id placement/region public-keys public-keys/0/openssh-key
+        do get meta-data/$path; done
         get meta-data/iam/info || echo no iam
         get dynamic/instance-identity/document | grep -c eu-west-1
         get user-data | head -1
