@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import os
+import signal
 import unittest
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
@@ -104,6 +106,15 @@ runcmd: [ "echo run > /root/runcmd" ]
         self.booted(machine, position)
         self.assertEqual(self.ssh(machine, "sudo cat /root/kept"), "kept\n")
         self.assertEqual([exit for exit in self.exits if exit[0] == machine.instance_id], [(machine.instance_id, "stopped")])
+
+    def test_machine_that_dies_is_told_of_as_failed_and_can_be_started_again(self) -> None:
+        machine = self.booted(self.launch())
+        leader = self.machines.enter(machine.instance_id)[2]
+        os.kill(int(leader), signal.SIGKILL)
+        self.assertEqual(self.await_exit(machine.instance_id), "failed")
+        position = self.machines.screen(machine.instance_id).position()
+        self.machines.start(machine)
+        self.booted(machine, position)
 
     def test_stop_powers_off_in_order_and_nobody_is_told(self) -> None:
         machine = self.booted(
