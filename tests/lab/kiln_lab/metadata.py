@@ -56,14 +56,18 @@ class Metadata:
         self._server.server_close()
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A machine that vanishes in the middle of an answer is nothing to write about."""
+
+
 def serve(listening: socket.socket, handler: type[BaseHTTPRequestHandler], name: str) -> ThreadingHTTPServer:
     """An HTTP server of daemon threads on a socket that listens already; it runs when this returns."""
-    server = ThreadingHTTPServer(listening.getsockname(), handler, bind_and_activate=False)
+    server = _Server(listening.getsockname(), handler, bind_and_activate=False)
     server.socket.close()
     server.socket = listening
-    server.daemon_threads = True
-    # A machine that vanishes in the middle of an answer is nothing to write about.
-    server.handle_error = lambda request, client: None  # type: ignore[method-assign]
     threading.Thread(target=server.serve_forever, args=(0.1,), name=name, daemon=True).start()
     return server
 

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import unittest
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from kiln_lab import base
@@ -31,6 +31,11 @@ def state_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="kiln-lab-test-", dir="/var/tmp")) / "lab"
 
 
+def say(line: str) -> None:
+    """Progress."""
+    sys.stderr.write(f"{line}\n")
+
+
 def run(*argv: str, **options: object) -> str:
     """Runs a program of this machine; what it wrote to standard output."""
     done = subprocess.run(argv, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload]
@@ -42,18 +47,26 @@ def run(*argv: str, **options: object) -> str:
 class LabCase(unittest.TestCase):
     """One lab for all tests of a class, with the base image as snapshot `BASE`."""
 
+    state: Path
+    volumes: Volumes
+    network: Network
+    machines: Machines
+    keys: Path
+    exits: list[tuple[str, str]]
+    exited: threading.Condition
+    _numbers: Iterator[int]
     _here: frozenset[str] = frozenset()
 
     @classmethod
     def setUpClass(cls) -> None:
-        root = base.debian(CACHE, "bookworm", lambda line: sys.stderr.write(f"{line}\n") and None)
+        root = base.debian(CACHE, "bookworm", say)
         cls.state = state_folder()
         cls.addClassCleanup(shutil.rmtree, cls.state.parent)
         cls.volumes = Volumes(cls.state)
         cls.addClassCleanup(cls.volumes.close)
         cls.network = Network("test", None)
         cls.addClassCleanup(cls.network.close)
-        cls.exits: list[tuple[str, str]] = []
+        cls.exits = []
         cls.exited = threading.Condition()
         cls.machines = Machines(cls.state, cls.network, cls.volumes, cls._on_exit, CACHE)
         cls.addClassCleanup(cls.machines.close)

@@ -19,7 +19,7 @@ from kiln_lab.network import Network
 from kiln_lab.sweep import sweep
 from kiln_lab.volumes import Volumes
 
-from .case import CACHE, LabCase
+from .case import CACHE, LabCase, say
 from .leftovers import of_lab
 
 MANY = 20
@@ -78,7 +78,7 @@ class Leftovers(LabCase):
 
 class Death(unittest.TestCase):
     def setUp(self) -> None:
-        base.debian(CACHE, "bookworm", lambda line: sys.stderr.write(f"{line}\n") and None)
+        base.debian(CACHE, "bookworm", say)
         self.root = Path(tempfile.mkdtemp(prefix="kiln-lab-death-", dir="/var/tmp"))
         self.addCleanup(shutil.rmtree, self.root)
 
@@ -90,6 +90,7 @@ class Death(unittest.TestCase):
             stdout=subprocess.PIPE,
             text=True,
         )
+        assert process.stdout is not None
         self.addCleanup(process.stdout.close)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)

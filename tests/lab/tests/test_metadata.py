@@ -23,8 +23,8 @@ class Service(unittest.TestCase):
         self.service = Metadata(listening)
         self.addCleanup(self.service.close)
 
-    def publish(self, required: bool = False, user_data: bytes = b"", **more: str) -> None:
-        shown = {"placement/region": "eu-central-1", "key-name": "mine", "ami-id": "ami-1", **more}
+    def publish(self, required: bool = False, user_data: bytes = b"", account: str = "000000000000") -> None:
+        shown = {"placement/region": "eu-central-1", "key-name": "mine", "ami-id": "ami-1", "account-id": account}
         tree = texts("i-1", "172.20.0.9", "ip-172-20-0-9", "t3.micro", ["ssh-ed25519 AAAA\n"], user_data, shown)
         self.service.publish("127.0.0.1", Page(tree, required))
 
@@ -63,7 +63,7 @@ class Service(unittest.TestCase):
         self.assertEqual(self.get("/latest"), "dynamic\nmeta-data\nuser-data")
 
     def test_identity_document_is_of_this_instance(self) -> None:
-        self.publish(**{"account-id": "123456789012"})
+        self.publish(account="123456789012")
         document = json.loads(self.get("/latest/dynamic/instance-identity/document"))
         wanted = {"instanceId": "i-1", "imageId": "ami-1", "region": "eu-central-1", "accountId": "123456789012"}
         self.assertEqual({name: document[name] for name in wanted}, wanted)
