@@ -134,10 +134,10 @@ class Lab:
         complaints = Path(f"/proc/{self.process.pid}/fd/2").read_text("utf-8", "replace")
         return "\n".join([*said, "--- lab", complaints[-4000:]])
 
-    def close(self) -> None:
-        """SIGTERM, as any service manager does it; then nothing is left."""
+    def close(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """SIGTERM, as any service manager does it, or another; then nothing is left."""
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+            self.process.send_signal(number)
             try:
                 self.process.wait(120)
             except subprocess.TimeoutExpired:
