@@ -81,9 +81,12 @@ impl Run {
     }
 }
 
-/// What a project is called on EC2: as the directory of its recipes.
+/// What a project is called on EC2: as the directory of its recipes and the one that it is in, which tells
+/// one project's `recipes` from another's.
 pub(crate) fn project(dir: &Path) -> String {
-    tags::value(&dir.file_name().unwrap_or_default().to_string_lossy())
+    let mut names: Vec<_> = dir.components().rev().take(2).map(|name| name.as_os_str()).collect();
+    names.reverse();
+    tags::value(&names.iter().collect::<PathBuf>().to_string_lossy())
 }
 
 /// Seconds since 1970.
@@ -97,4 +100,15 @@ pub(crate) fn owner() -> String {
     let user = named("SUDO_USER").or_else(|| named("USER")).or_else(|| named("LOGNAME"));
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     tags::value(&format!("{}@{}", user.as_deref().unwrap_or("root"), host.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn projects_are_told_apart_by_what_their_recipes_are_in() {
+        assert_eq!(project(Path::new("/home/me/infra/recipes")), "infra/recipes");
+        assert_eq!(project(Path::new("/recipes")), "/recipes");
+    }
 }
