@@ -66,6 +66,7 @@ impl Workspace {
     pub(crate) fn cargo_command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.cargo);
         command.args(arguments).current_dir(&self.root).env("CARGO_TARGET_DIR", &self.target);
+        forget_own_package(&mut command);
         command
     }
 
@@ -75,5 +76,38 @@ impl Workspace {
         std::fs::create_dir_all(&dir)
             .with_context(|| format!("cannot make `{}`", dir.display()))?;
         Ok(dir)
+    }
+}
+
+/// Takes from a command what cargo has told this very program of its package. Build scripts that watch such
+/// variables, `ring`'s does, would run again, and with them all that stands on them would be compiled again, each
+/// time that cargo is called by `xtask` after it was called by the user.
+pub(crate) fn forget_own_package(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        if is_of_own_package(&name.to_string_lossy()) {
+            command.env_remove(&name);
+        }
+    }
+}
+
+fn is_of_own_package(name: &str) -> bool {
+    ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| name.starts_with(prefix))
+        || ["CARGO_BIN_NAME", "CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "OUT_DIR"]
+            .contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargo_is_called_without_what_it_has_said_of_this_package() {
+        // Cargo sets them for tests as it does for programs that it runs.
+        assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some(), "run this through cargo");
+        let workspace = Workspace::at(Path::new("/"), Path::new("/target"));
+        let command = workspace.cargo_command(&["build"]);
+        let removed = |name: &str| command.get_envs().any(|pair| pair == (name.as_ref(), None));
+        assert!(removed("CARGO_MANIFEST_DIR") && removed("CARGO_PKG_NAME"));
+        assert!(!removed("CARGO_TARGET_DIR") && !removed("CARGO_HOME") && !removed("PATH"));
     }
 }

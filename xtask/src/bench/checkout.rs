@@ -1,5 +1,5 @@
 use super::measure::{self, Finished};
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, forget_own_package};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -59,13 +59,7 @@ impl Checkout {
     pub(super) fn cargo(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.cargo);
         command.args(arguments).current_dir(&self.root).env("CARGO_TARGET_DIR", &self.target);
-        // What cargo told this program about its own package.
-        for (name, _) in std::env::vars_os() {
-            let text = name.to_string_lossy();
-            if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
-                command.env_remove(&name);
-            }
-        }
+        forget_own_package(&mut command);
         command
     }
 
