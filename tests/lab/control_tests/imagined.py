@@ -30,11 +30,14 @@ class Volumes:
 
     contents: dict[str, list[str]] = field(default_factory=dict)
     snapshots: dict[str, list[str]] = field(default_factory=dict)
+    full: bool = False
 
     def create(self, volume_id: str, snapshot_id: str | None) -> None:
         self.contents[volume_id] = list(self.snapshots[snapshot_id]) if snapshot_id else []
 
     def snapshot(self, snapshot_id: str, volume_id: str) -> None:
+        if self.full:
+            raise LabError("the disk is full", "make room")
         self.snapshots[snapshot_id] = list(self.contents[volume_id])
 
     def register_base(self, snapshot_id: str, root: Any) -> None:

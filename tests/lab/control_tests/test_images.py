@@ -213,3 +213,18 @@ class Images(ControlCase):
         self.assertEqual(self.reality.volumes.snapshots[again], ["base", "copied"])
         with self.refused("UnsupportedOperation"):
             self.ec2.copy_image(SourceImageId=image, SourceRegion="us-east-1", Name="from afar")
+
+    def test_what_cannot_be_captured_fails_and_says_why(self) -> None:
+        instance = self.running()
+        volume = self.describe(instance)["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
+        before = len(self.ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"])
+        self.reality.volumes.full = True
+        self.addCleanup(setattr, self.reality.volumes, "full", False)
+        with self.refused("InternalError", "the disk is full"):
+            self.ec2.create_snapshot(VolumeId=volume)
+        self.assertEqual(len(self.ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]), before)
+        image = self.ec2.create_image(InstanceId=instance, Name="of a full disk")["ImageId"]
+        self.addCleanup(self.ec2.deregister_image, ImageId=image)
+        self.until(lambda: self.image(image)["State"] == "failed")
+        self.assertIn("the disk is full", self.image(image)["StateReason"]["Message"])
+        self.until(lambda: instance in self.reality.machines.up)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.amis import AmiBackend

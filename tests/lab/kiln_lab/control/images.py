@@ -169,25 +169,33 @@ class Images(AmiBackend):
             holds = reboots and instance.booted and instance.state == "running"
             instance.held = holds
             machine = machine_of(instance) if holds else None
+        died = False
         try:
             if holds:
                 machines.stop(instance.id, force=False)
             self._capture(image, snapshots)
             if holds:
                 machines.start(machine)
+        except LabError:
+            died = True
+            raise
         finally:
             with self.plane.lock:
                 instance.held = False
+                if died:
+                    self.plane.life.exited(instance.id, "failed")
 
     def _capture(self, image: LabImage, snapshots: list[LabSnapshot]) -> None:
         began = time.monotonic()
         try:
             for snapshot in snapshots:
                 self.capture(snapshot)
-        except LabError as error:
+        except Exception as error:  # noqa: BLE001 - an image is available or failed in the end, never pending for ever
             with self.plane.lock:
                 image.state = "failed"
                 image.state_reason = {"Code": "Server.InternalError", "Message": str(error)}
+                for snapshot in snapshots:
+                    snapshot.status = "error" if snapshot.status == "pending" else snapshot.status
             return
         longest = max((s.begun + s.seconds for s in snapshots), default=began) - began
         self._available(image, max(longest, self.plane.latency.of(real.IMAGE)))

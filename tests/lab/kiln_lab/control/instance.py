@@ -22,8 +22,8 @@ BY_ITSELF = StateReason(
 class LabInstance(Instance):
     """moto's instance, pending until its machine boots.
 
-    `start`, `stop`, `reboot` and `terminate` are what requests (and moto's Auto Scaling) call, under the lock: they change the state to
-    the passing one and hand the work to the plane's `life`.
+    `start`, `stop`, `reboot` and `terminate` are what requests (and moto's Auto Scaling) call, under the lock: they change
+    the state to the passing one and hand the work to the plane's `life`.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

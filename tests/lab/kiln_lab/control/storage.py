@@ -100,7 +100,7 @@ class Storage(EBSBackend):
         if volume.attachment is None:
             raise EC2ClientError("IncorrectState", f"Volume '{volume_id}' is in the 'available' state.")
         instance = volume.attachment.instance
-        if volume.attachment.device == instance.root_device_name and instance.state not in ("stopped", "terminated", "shutting-down"):
+        if volume.attachment.device == instance.root_device_name and instance.state in ("pending", "running", "stopping"):
             raise EC2ClientError(
                 "OperationNotPermitted", f"Unable to detach root volume '{volume_id}' from instance '{instance.id}'"
             )
