@@ -22,7 +22,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 /// How long a machine may take from running to the end of its first boot.
-const BOOTS_WITHIN: Duration = Duration::from_secs(15 * 60);
+const BOOTS_WITHIN: Duration = Duration::from_secs(10 * 60);
 
 /// Where a builder works, and for whom.
 #[derive(Debug, Clone)]

@@ -56,7 +56,7 @@ pub(crate) fn reachable_from(there: IpAddr) -> Result<String, Error> {
         IpAddr::V6(_) => "[::]:0",
     })
     .map_err(unroutable)?;
-    socket.connect(SocketAddr::new(there, 22)).map_err(unroutable)?;
+    socket.connect(SocketAddr::new(there, super::PORT)).map_err(unroutable)?;
     match socket.local_addr().map_err(unroutable)?.ip() {
         IpAddr::V4(here) => Ok(format!("{here}/32")),
         IpAddr::V6(here) => Ok(format!("{here}/128")),

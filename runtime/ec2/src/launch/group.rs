@@ -1,3 +1,4 @@
+use super::PORT;
 use crate::aws::tags::specification;
 use crate::aws::{Aws, Refusal};
 use crate::run::{Age, LIFETIME, Made, Object, Run, Traced, remove, settle};
@@ -51,8 +52,8 @@ impl Group {
             from.await.map_err(|error| Error::environment("lost a thread").caused_by(error))??;
         let ssh = IpPermission::builder()
             .ip_protocol("tcp")
-            .from_port(22)
-            .to_port(22)
+            .from_port(i32::from(PORT))
+            .to_port(i32::from(PORT))
             .ip_ranges(IpRange::builder().cidr_ip(&from).description("kiln").build())
             .build();
         let answer = aws

@@ -1,4 +1,4 @@
-use super::user_data::LOGIN;
+use super::{LOGIN, PORT};
 use kiln_engine::Error;
 use kiln_ssh::KeyPair;
 use std::io::Write;
@@ -26,9 +26,9 @@ pub(super) fn keys(
     private
         .and_then(|mut file| file.write_all(login.private_openssh().as_bytes()))
         .map_err(failed)?;
-    std::fs::write(&hosts, format!("{address} {}\n", host.public_openssh())).map_err(failed)?;
+    std::fs::write(&hosts, format!("[{address}]:{PORT} {}\n", host.public_openssh())).map_err(failed)?;
     Ok(format!(
-        "ssh -i {} -o UserKnownHostsFile={} {LOGIN}@{address}",
+        "ssh -p {PORT} -i {} -o UserKnownHostsFile={} {LOGIN}@{address}",
         key.display(),
         hosts.display()
     ))

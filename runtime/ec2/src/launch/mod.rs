@@ -11,4 +11,4 @@ use address::{address, reachable_from};
 
 pub(crate) use instance::{Launch, Launched, Start};
 pub(crate) use temporary::registration;
-pub(crate) use user_data::LOGIN;
+pub(crate) use user_data::{LOGIN, PORT};

@@ -1,34 +1,26 @@
 use kiln_ssh::KeyPair;
 use serde_json::json;
 
-/// Who Kiln logs in as. An account of its own, which the image does not keep, beyond the numbers that
-/// distributions give out: what a recipe makes has the numbers that it has in every other builder.
-pub(crate) const LOGIN: &str = "kiln-bake";
-const LOGIN_NUMBER: &str = "61000";
+/// Who logs in, by an sshd of the bake's own.
+pub(crate) const LOGIN: &str = "root";
 
-/// The unit that ends a machine which nobody ends. See [`crate::run::LIFETIME`].
-const EXPIRY_UNIT: &str = "kiln-expiry";
+/// Where the bake's own sshd listens. The image's keeps its port, and its own rules of who may log in.
+pub(crate) const PORT: u16 = 6022;
 
-/// What cloud-init is handed: the host key that the machine must prove to hold, the login of this bake, and
-/// what the recipe wants done. No default user: the first one that a recipe makes has number 1000.
+/// What cloud-init is handed: an sshd of the bake's own, and what the recipe wants done.
+///
+/// That sshd, its host key and the key that it lets in are in memory, made anew at each boot: nothing of them is in
+/// a snapshot, and the image may forbid logins, delete its host keys or have no account for us. No default
+/// user: the first one that a recipe makes has number 1000.
 pub(crate) fn user_data(host: &KeyPair, login: &KeyPair, of_recipe: Option<&str>) -> String {
-    let seconds = crate::run::LIFETIME.as_secs().to_string();
     let config = json!({
-        "users": [{
-            "name": LOGIN, "uid": LOGIN_NUMBER, "gecos": "image bake", "shell": "/bin/sh",
-            "sudo": "ALL=(ALL) NOPASSWD:ALL", "lock_passwd": true,
-            "ssh_authorized_keys": [login.public_openssh()],
-        }],
-        "ssh_deletekeys": true,
-        "ssh_keys": {
-            "ed25519_private": host.private_openssh(), "ed25519_public": host.public_openssh(),
-        },
+        "users": [],
+        // The image's own, of one kind: making an RSA key takes longer than all else that cloud-init does.
+        "ssh_genkeytypes": ["ed25519"],
         "bootcmd": [
-            // Until the next boot: they would take apt's locks in the middle of a step.
-            ["systemctl", "mask", "--runtime", "apt-daily.timer", "apt-daily-upgrade.timer",
-             "apt-daily.service", "apt-daily-upgrade.service"],
-            ["systemd-run", "--no-block", "--quiet", format!("--unit={EXPIRY_UNIT}"),
-             format!("--on-active={seconds}"), "systemctl", "poweroff"],
+            // They would take apt's locks in the middle of a step.
+            ["systemctl", "--no-block", "stop", "apt-daily.timer", "apt-daily-upgrade.timer"],
+            ["sh", "-ec", boot(host, login)],
         ],
     });
     // A JSON text is a YAML text, and quotes what it holds.
@@ -37,6 +29,16 @@ pub(crate) fn user_data(host: &KeyPair, login: &KeyPair, of_recipe: Option<&str>
         Some(text) if !text.trim().is_empty() => together(&config, text),
         _ => config,
     }
+}
+
+/// Run at each boot: starts the bake's sshd, and a timer that ends a machine which nobody ends. Nothing is waited
+/// for: what comes before the end of cloud-init would be waited for in vain.
+fn boot(host: &KeyPair, login: &KeyPair) -> String {
+    include_str!("boot.sh")
+        .replace("@HOST_KEY@", host.private_openssh().trim_end())
+        .replace("@LOGIN_KEY@", login.public_openssh())
+        .replace("@PORT@", &PORT.to_string())
+        .replace("@SECONDS@", &crate::run::LIFETIME.as_secs().to_string())
 }
 
 /// Both as one message. Ours comes first, so that its values stand where the recipe gives the same key;
@@ -98,14 +100,17 @@ mod tests {
     }
 
     #[test]
-    fn what_kiln_hands_over_is_a_cloud_config_with_the_host_key_and_one_user() {
-        let text = made(None);
+    fn what_kiln_hands_over_is_a_cloud_config_without_users_and_with_an_sshd() {
+        let (host, login) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+        let text = user_data(&host, &login, None);
         let config: serde_json::Value =
             serde_json::from_str(text.strip_prefix("#cloud-config\n").unwrap()).unwrap();
-        assert_eq!(config["users"].as_array().unwrap().len(), 1, "no default user");
-        assert_eq!(config["users"][0]["name"], LOGIN);
-        let private = config["ssh_keys"]["ed25519_private"].as_str().unwrap();
-        assert!(private.starts_with("-----BEGIN OPENSSH PRIVATE KEY-----\n"));
+        assert_eq!(config["users"].as_array().unwrap().len(), 0, "no default user either");
+        let boot = config["bootcmd"][1][2].as_str().unwrap();
+        assert!(boot.contains(host.private_openssh().trim()), "{boot}");
+        assert!(boot.contains(login.public_openssh()), "{boot}");
+        assert!(!boot.contains('@'), "nothing is left to fill in: {boot}");
+        assert!(!text.contains(login.private_openssh().lines().nth(1).unwrap()));
         assert!(text.len() < 4096, "most of what EC2 takes is left to the recipe");
     }
 

@@ -2,14 +2,16 @@ use super::scrub::scrub;
 use crate::aws::tags::{self, KEY, NAME, PARENT, Tags, specification};
 use crate::aws::{Aws, Refusal};
 use crate::builder::Inner;
-use crate::launch::{Launched, registration};
+use crate::launch::registration;
 use crate::probe;
 use crate::run::{Age, Made, Object, Traced, double, remove, settle};
-use crate::session::{Live, connect, snapshot};
+use crate::session::{Live, snapshot};
+use crate::ssh::in_our_words;
 use aws_sdk_ec2::types::{ImdsSupportValues, ResourceType};
 use kiln::Ec2;
 use kiln_engine::driver::{Output, Publish, Published, TestOutcome};
 use kiln_engine::{CacheKey, Error};
+use kiln_ssh::Machine;
 
 /// Makes the image of a machine, and ends the machine.
 ///
@@ -25,7 +27,6 @@ pub(crate) async fn publish(
 ) -> Result<Published, Error> {
     let taken = photograph(inner, recipe, &mut live, image, output).await;
     let Live { launched, machine } = live;
-    drop(machine);
     let snapshot = match taken {
         Ok(snapshot) => snapshot,
         Err(error) => {
@@ -35,7 +36,7 @@ pub(crate) async fn publish(
     };
     // The snapshot is written by EC2 while the machine boots from the same content.
     let (tests, completed) =
-        tokio::join!(tests(inner, &launched, image, output), inner.poller.completed(snapshot.id()));
+        tokio::join!(tests(inner, machine, image, output), inner.poller.completed(snapshot.id()));
     let facts = launched.facts.clone();
     let passed = match (tests, completed) {
         (Ok(tests), Ok(_)) if tests.iter().all(|test| test.failure.is_none()) => Ok(tests),
@@ -84,7 +85,7 @@ async fn photograph(
 /// Restarts the machine, which has forgotten that it was one, and asks it what the recipe wants to know.
 async fn tests(
     inner: &Inner,
-    launched: &Launched,
+    mut machine: Machine,
     image: &Publish,
     output: Output<'_>,
 ) -> Result<Vec<TestOutcome>, Error> {
@@ -92,15 +93,7 @@ async fn tests(
         return Ok(Vec::new());
     }
     output("booting for the first time");
-    let restarted = inner.aws.ec2.reboot_instances().instance_ids(launched.id()).send().await;
-    restarted
-        .map_err(|error| Refusal::from(error).error("cannot restart the machine for its tests"))?;
-    // The old boot lets nobody in: its host keys and the login are gone.
-    let mut machine = connect(inner, launched, output).await.map_err(|error| {
-        let help = "an image must let cloud-init and sshd start; a user other than those of the recipe logs in \
-                    for its tests";
-        if error.help_text().is_some() { error } else { error.help(help) }
-    })?;
+    machine.reboot(&inner.patience(), output).await.map_err(in_our_words)?;
     probe::test(&mut machine, &image.tests).await
 }
 

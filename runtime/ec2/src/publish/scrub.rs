@@ -1,4 +1,3 @@
-use crate::launch::LOGIN;
 use crate::session::{WORK, quote};
 use kiln_engine::Error;
 use kiln_engine::driver::Output;
@@ -9,7 +8,7 @@ use std::time::Duration;
 const LONGEST: Duration = Duration::from_secs(600);
 
 /// Removes from a machine what must not be in an image, looks that it is gone, and writes everything to the
-/// disk. The machine lets nobody in afterwards: the login and the host keys are gone too.
+/// disk.
 ///
 /// # Errors
 /// Naming each thing that is still there.
@@ -21,8 +20,7 @@ pub(super) async fn scrub(
     // The key itself: what follows is a comment, and differs from place to place.
     let key = public_key.split(' ').nth(1).unwrap_or(public_key);
     let mut exec = Exec::shell(format!(
-        "login={} key={} work={}\nset +e\n{}",
-        quote(LOGIN),
+        "key={} work={}\nset +e\n{}",
         quote(key),
         quote(WORK),
         include_str!("scrub.sh")

@@ -1,5 +1,5 @@
 # Takes from a machine what makes it this one machine, and what the bake needed, and looks that it is gone.
-# Before it, in variables: `login`, `key` (the bake's public key), `work`.
+# Before it, in variables: `key` (the bake's public key), `work`.
 
 complain() { echo "kiln: $*" >&2; dirty=yes; }
 empty() { for path; do [ -d "$path" ] && find "$path" -mindepth 1 -delete; done 2>/dev/null; true; }
@@ -25,21 +25,7 @@ rm -f /var/lib/systemd/random-seed /var/lib/systemd/credential.secret /boot/efi/
 # Empty, not missing: a machine without it takes its boot for that of a new system, and enables every unit again.
 : >/etc/machine-id
 
-# The bake's own login.
-sudoers=/etc/sudoers.d/90-cloud-init-users
-if [ -e $sudoers ]; then
-    sed -i "/^# User rules for $login\$/d; /^$login /d" $sudoers
-    grep -q '^[^#]' $sudoers || rm -f $sudoers
-fi
-if getent passwd "$login" >/dev/null; then
-    home=$(getent passwd "$login" | cut -d: -f6)
-    userdel --force "$login" 2>/dev/null || true
-    getent group "$login" >/dev/null && groupdel "$login"
-    rm -rf "$home" "/var/mail/$login" "/var/spool/mail/$login" "/var/lib/sudo/lectured/$login"
-fi
-for file in passwd shadow group gshadow subuid subgid; do
-    [ ! -e /etc/$file- ] || sed -i "/^$login:/d" /etc/$file-
-done
+# cloud-init's, where it was given no key.
 if [ -e /root/.ssh/authorized_keys ] && [ ! -s /root/.ssh/authorized_keys ]; then
     rm -f /root/.ssh/authorized_keys
     rmdir /root/.ssh 2>/dev/null || true
@@ -62,11 +48,7 @@ gone /etc/ssh/ssh_host_*_key /var/lib/cloud/instance /var/lib/cloud/instances/* 
     /var/lib/systemd/random-seed /root/.*_history /home/*/.*_history "$work" /var/lib/dhcp/*.lease*
 [ ! -s /etc/machine-id ] || complain '`/etc/machine-id` still names this machine'
 [ ! -s /var/lib/dbus/machine-id ] || complain '`/var/lib/dbus/machine-id` still names this machine'
-for file in passwd shadow group gshadow passwd- shadow- group- gshadow-; do
-    ! grep -qs "^$login:" /etc/$file || complain "\`/etc/$file\` still holds the login of the bake"
-done
-found=$(grep -rlsF "$key" /root /home /etc) && complain "the key of the bake is still in $found"
-found=$(grep -rls "^$login[[:space:]]" /etc/sudoers /etc/sudoers.d) && complain "$found still lets the bake in"
+found=$(grep -rlsF "$key" /root /home /etc /var/lib) && complain "the key of the bake is still in $found"
 found=$(find /tmp /var/tmp -mindepth 1 ! -name 'systemd-private-*' ! -path '*/systemd-private-*' ! -name 'kiln-*' ! -path '*/kiln-*' | head -n 3)
 [ -z "$found" ] || complain "still in the image: $found"
 found=$(find /var/log -type f -size +0 | head -n 3)

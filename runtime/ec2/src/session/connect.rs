@@ -1,5 +1,5 @@
 use crate::builder::Inner;
-use crate::launch::{LOGIN, Launched};
+use crate::launch::{LOGIN, Launched, PORT};
 use crate::ssh::in_our_words;
 use kiln_engine::Error;
 use kiln_engine::driver::Output;
@@ -19,7 +19,7 @@ pub(crate) async fn connect(
     output: Output<'_>,
 ) -> Result<Machine, Error> {
     let target = Target {
-        address: SocketAddr::new(launched.address, 22),
+        address: SocketAddr::new(launched.address, PORT),
         user: LOGIN.into(),
         key: launched.login.clone(),
         host_key: launched.host.host_key(),

@@ -20,7 +20,10 @@ while read -r device target _; do
     number=$((number + 1))
     lay $number "$target" "$copy/root$target"
 done </proc/mounts
-for dir in proc sys dev; do mount --rbind /$dir $copy/root/$dir; done
-mount --bind /run $copy/root/run
+for dir in proc sys dev run; do mount --rbind /$dir $copy/root/$dir; done
+# Where the way out is said may be a mount of its own.
+for file in resolv.conf hosts; do
+    [ ! -f /etc/$file ] || [ -L /etc/$file ] || mount --bind /etc/$file $copy/root/etc/$file
+done
 mount -t tmpfs -o mode=1777 kiln $copy/root/tmp
 exec chroot $copy/root /bin/sh -e -c "$script"
