@@ -59,7 +59,7 @@ pub(crate) struct Inner {
     interrupted: watch::Receiver<bool>,
     /// How machines boot from snapshots that were found or made.
     facts: Mutex<BTreeMap<String, MachineFacts>>,
-    runs: PathBuf,
+    pub(crate) runs: PathBuf,
     place: Where,
     swept: tokio::sync::Mutex<bool>,
 }

@@ -18,6 +18,8 @@ mod session;
 mod probe;
 mod publish;
 
+mod gc;
+
 mod files;
 mod ssh;
 

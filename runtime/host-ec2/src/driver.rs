@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use kiln::{BuilderNode, Ec2, ImageNode};
 use kiln_cli::{At, Driver};
 use kiln_engine::Error;
-use kiln_engine::driver::{ArtifactIndex, Builder};
+use kiln_engine::driver::{ArtifactIndex, Builder, Collector};
 use kiln_engine::key::Target;
 
 /// EC2 among the host's builders.
@@ -42,6 +42,10 @@ impl Driver for Amazon {
 
     async fn builder(&self, at: &At<'_>) -> Result<Box<dyn Builder>, Error> {
         Ok(Box::new(open(at).await?))
+    }
+
+    async fn collector(&self, at: &At<'_>) -> Result<Option<Box<dyn Collector>>, Error> {
+        Ok(Some(Box::new(open(at).await?)))
     }
 }
 

@@ -26,7 +26,8 @@ pub(super) fn keys(
     private
         .and_then(|mut file| file.write_all(login.private_openssh().as_bytes()))
         .map_err(failed)?;
-    std::fs::write(&hosts, format!("[{address}]:{PORT} {}\n", host.public_openssh())).map_err(failed)?;
+    std::fs::write(&hosts, format!("[{address}]:{PORT} {}\n", host.public_openssh()))
+        .map_err(failed)?;
     Ok(format!(
         "ssh -p {PORT} -i {} -o UserKnownHostsFile={} {LOGIN}@{address}",
         key.display(),

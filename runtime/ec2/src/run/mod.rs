@@ -2,11 +2,13 @@
 //! run when this one died.
 
 mod journal;
+mod living;
 mod made;
 mod remove;
 mod sweep;
 
 pub(crate) use journal::{Intent, Made, Object, Traced, Where};
+pub(crate) use living::{Life, Runs, living};
 pub(crate) use made::{double, settle};
 pub(crate) use remove::{Age, remove};
 pub(crate) use sweep::Remains;
