@@ -15,8 +15,13 @@ use std::sync::Arc;
 const PROGRAM: &str = include_str!("agent.sh");
 
 /// What a login shell is given: short, the same for every shell there is, and silent about what follows.
-const START: &str =
-    r#"sh -c 'IFS= read -r n && eval "$(dd bs=$n count=1 iflag=fullblock 2>/dev/null)"'"#;
+const START: &str = concat!(
+    "env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/ LANG=C.UTF-8 ",
+    r#"sh -c 'IFS= read -r n && eval "$(dd bs=$n count=1 iflag=fullblock 2>/dev/null)"'"#,
+);
+
+/// Asks for the end of the machine's first boot.
+pub(crate) const CLOUD_INIT: &str = "cloud-init\n";
 
 /// Where agents of one machine meet: the directories that are theirs, and how they become root.
 #[derive(Debug, Clone)]
@@ -83,8 +88,12 @@ pub(crate) struct From {
 }
 
 impl Agent {
-    /// Starts one as root. Its first word is what the machine says of itself.
-    pub(crate) async fn open(link: &Link, seat: &Seat) -> Result<(Self, Facts), Trouble> {
+    /// Starts one as root, and tells it these words at once. Its own first word is what the machine says of itself.
+    pub(crate) async fn open(
+        link: &Link,
+        seat: &Seat,
+        words: &str,
+    ) -> Result<(Self, Facts), Trouble> {
         let channel = link.channel().await.map_err(Trouble::Lost)?;
         let (read, write) = channel.split();
         let nonce = nonce();
@@ -96,7 +105,7 @@ impl Agent {
         let start =
             if seat.root { format!("exec {START}") } else { format!("exec sudo -n {START}") };
         let sent = agent.to.0.exec(false, start).await.is_ok()
-            && agent.to.send(format!("{}\n{program}", program.len())).await.is_ok();
+            && agent.to.send(format!("{}\n{program}{words}", program.len())).await.is_ok();
         if !sent {
             return Err(Trouble::Lost(link.reason().await));
         }
@@ -123,15 +132,12 @@ impl Agent {
         }
     }
 
-    /// Waits for the end of the machine's first boot. The error says why the connection ended.
+    /// After [`CLOUD_INIT`]: waits for the end of the machine's first boot. The error says why the connection ended.
     pub(crate) async fn cloud_init(
         &mut self,
         link: &Link,
         log: Log<'_>,
     ) -> Result<CloudInit, String> {
-        if self.to.send("cloud-init\n").await.is_err() {
-            return Err(link.reason().await);
-        }
         let mut said = Lines::default();
         while let Some(event) = self.from.next().await {
             match event {

@@ -2,11 +2,12 @@
 # POSIX sh, so that the machine needs nothing else. All data arrives as data, never as text of this script.
 # Before it, in variables: `nonce`; `mem`, the directory in memory, or `-` for one to be made under `name`.
 
+# Every program that is started costs the machine a millisecond, and a small one far more: what the shell can do by
+# itself it does. The environment is what commands get, apart from HOME.
+
 umask 022
 cd /
-LC_ALL=C.UTF-8
-PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-export LC_ALL PATH
+unset OLDPWD
 
 say() { printf '\n%s %s\n' "$nonce" "$*"; }
 
@@ -77,7 +78,7 @@ esac
 
 # Length (`-`: all that follows), compression, directory, what becomes of directories.
 extract() {
-    mkdir -p -- "$3" || return
+    [ -d "$3" ] || mkdir -p -- "$3" || return
     into=$3
     if [ $gnu = yes ]; then
         set -- "$1" "$2" -b 128 --numeric-owner --same-owner --keep-directory-symlink --warning=no-timestamp "$4"
@@ -96,7 +97,10 @@ extract() {
 
 # Removes what was uploaded for an op.
 clean() {
-    [ -z "$dirt" ] || rm -rf "$mem/$1" "/var/tmp/$name/$1"
+    case $dirt in
+    large) rm -rf "$mem/$1-"* "/var/tmp/$name/$1" ;;
+    small) rm -f "$mem/$1-"* ;;
+    esac
     dirt=
 }
 
@@ -111,12 +115,10 @@ end() {
 # Number, time limit in seconds or `-`, user, group or `-`, whether standard output is wanted by itself.
 execute() {
     late=
-    chown -R "$u:$g" "$mem/$1"
-    set -- "$1" "$2" "$3" "$5" /bin/sh "$mem/$1/job"
-    number=$1 limit=$2 who=$3 alone=$4
-    shift 4
-    set -- env -i "PATH=$PATH" "HOME=$home" LANG=C.UTF-8 "$@"
+    number=$1 limit=$2 who=$3 alone=$5
+    set -- /bin/sh "$mem/$1-job"
     if [ "$u.$g" != 0.0 ]; then
+        chown -R "$u:$g" "$mem/$number-"*
         groups=--clear-groups
         [ $known = no ] || groups=--init-groups
         if command -v setpriv >/dev/null 2>&1; then
@@ -128,6 +130,7 @@ execute() {
     # Before it begins: an agent whose connection has ended ends here, and the command can be begun anew.
     say "start $number"
     printf 'start %s -\n' "$number" >>"$mem/journal"
+    HOME=$home
     if [ "$alone" = yes ]; then
         setsid "$@" </dev/null &
     else
@@ -172,7 +175,7 @@ recover() {
     case $last in
     start*[0-9]) kill -s KILL -- "-${last##* }" 2>/dev/null ;;
     esac
-    rm -rf "$mem"/[0-9]* "/var/tmp/$name" "$mem/late"
+    rm -rf "$mem"/[0-9]*-* "/var/tmp/$name" "$mem/late"
     say recovered "$last"
 }
 
@@ -194,7 +197,10 @@ wait_for_cloud_init() {
 read -r boot </proc/sys/kernel/random/boot_id
 zstd=no
 ! command -v zstd >/dev/null 2>&1 || zstd=yes
-say "hello $(id -u) $boot $zstd $mem"
+while read -r field uid _; do
+    [ "$field" != Uid: ] || break
+done </proc/self/status
+say "hello $uid $boot $zstd $mem"
 late= dirt=
 
 while read -r verb number a b c d e; do
@@ -223,25 +229,35 @@ while read -r verb number a b c d e; do
         ;;
     stage)
         # Length, name: appends to a file of an op.
-        [ -d "$mem/$number" ] || mkdir -m 700 "$mem/$number"
-        dirt=yes
-        take "$a" >>"$mem/$number/$b"
-        chmod 700 "$mem/$number/$b"
+        [ "$dirt" = large ] || dirt=small
+        umask 077
+        take "$a" >>"$mem/$number-$b"
+        umask 022
+        [ "$c" != program ] || chmod 700 "$mem/$number-$b"
+        ;;
+    text)
+        # Name, then a line of escapes: a small file of an op.
+        [ "$dirt" = large ] || dirt=small
+        IFS= read -r line
+        umask 077
+        printf %b "$line" >"$mem/$number-$a"
+        umask 022
         ;;
     files)
         # Length, compression, medium.
-        dirt=yes
-        [ -d "$mem/$number" ] || mkdir -m 700 "$mem/$number"
-        at=$mem/$number/files
+        dirt=large
+        at=$mem/$number-files
+        umask 077
         if [ "$c" = disk ]; then
             mkdir -p -m 711 "/var/tmp/$name"
             at=/var/tmp/$name/$number
         fi
         extract "$a" "$b" "$at" --overwrite-dir 2>&1 || end $number $?
+        umask 022
         [ "$a" != - ] || { say "staged $number"; exit 0; }
         ;;
     exec)
-        dirt=yes
+        [ ! -e "$mem/$number-files" ] && [ ! -e "/var/tmp/$name/$number" ] || dirt=large
         account "$b" "$number" "$c" || { clean "$number"; exit 0; }
         [ ! -d "/var/tmp/$name/$number" ] || chown -R "$u:$g" "/var/tmp/$name/$number"
         execute "$number" "$a" "$b" "$c" "$d"

@@ -2,8 +2,8 @@
 
 use crate::agent::Event;
 use crate::lines::Lines;
+use crate::packing::Compression;
 use crate::segment::{Segment, Sent, resolve};
-use crate::stream::Compression;
 use crate::target::interruption;
 use crate::{Error, ErrorKind, Machine, Op, OpFailed, Owner, Progress, job};
 use std::sync::atomic::AtomicU64;
@@ -26,6 +26,8 @@ pub(crate) struct Batch<'a> {
     /// What commands printed on their standard output, where that is wanted by itself.
     pub(crate) capture: Option<Vec<u8>>,
     pub(crate) lines: Lines,
+    /// The agents' directory in memory.
+    pub(crate) memory: String,
     /// Bytes that were sent of the archive that is on its way.
     pub(crate) sent: AtomicU64,
 }
@@ -77,6 +79,7 @@ impl Machine {
             broken: 0,
             capture,
             lines: Lines::default(),
+            memory: String::new(),
             sent: AtomicU64::new(0),
         };
         while batch.next < ops.len() {
@@ -119,6 +122,7 @@ impl Machine {
             return Err(Stop::Lost);
         }
         batch.journaled = true;
+        batch.memory.clone_from(&self.facts.memory);
         let unknown = self.unknown(batch);
         if !unknown.is_empty() {
             let known = resolve(&unknown, &agent.to, &mut agent.from).await.ok_or(Stop::Lost)?;
@@ -139,7 +143,7 @@ impl Machine {
             ids: &self.ids,
             memory: &self.facts.memory,
             name: &self.seat.name,
-            best: Compression::for_machine(self.facts.zstd),
+            best: Compression::for_machine(self.target.address.ip(), self.facts.zstd),
             sent: &sent_bytes,
         };
         let outcome = {
@@ -249,6 +253,7 @@ impl Batch<'_> {
         match fields[..] {
             ["start", _] => {
                 self.lines.take_last();
+                self.lines.hidden = format!("{}/{}-", self.memory, self.next);
                 self.progress.started(self.next);
             }
             ["end", _, "0"] => {

@@ -1,7 +1,7 @@
 //! From an address to a machine that is ready: tries until sshd answers, the key is accepted, and the first boot is
 //! over.
 
-use crate::agent::{Agent, Facts, Seat, Trouble};
+use crate::agent::{Agent, CLOUD_INIT, Facts, Seat, Trouble};
 use crate::backoff::Backoff;
 use crate::link::{Link, NoLink};
 use crate::{Error, Patience, Reached, Target};
@@ -34,8 +34,20 @@ pub(crate) struct Ready {
 
 pub(crate) type Log<'a> = &'a (dyn Fn(&str) + Send + Sync);
 
-/// How far the last try got, and why no further.
-type Last = Mutex<(Reached, String)>;
+/// How far tries got.
+struct Last {
+    /// The try that failed last, and why.
+    failed: (Reached, String),
+    /// The one that is under way.
+    now: Reached,
+}
+
+impl Last {
+    /// What to say when there is no time for more: a try that is under way counts when it got further.
+    fn words(&self) -> (Reached, &str) {
+        if self.now > self.failed.0 { (self.now, "") } else { (self.failed.0, &self.failed.1) }
+    }
+}
 
 /// Tries until a machine is ready that `accept`s what it says of itself.
 pub(crate) async fn connect(
@@ -46,13 +58,15 @@ pub(crate) async fn connect(
     accept: impl Fn(&Facts) -> bool,
 ) -> Result<Ready, Error> {
     target.check()?;
-    let last = Mutex::new((Reached::Nothing, String::new()));
+    let failed = (Reached::Nothing, String::new());
+    let last = Mutex::new(Last { failed, now: Reached::Nothing });
     let tries = tries(target, seat, &last, log, accept);
     tokio::select! {
         () = patience.interruption() => Err(Error::interrupted()),
         outcome = timeout_at(patience.deadline, tries) => outcome.unwrap_or_else(|_| {
-            let (reached, why) = &*last.lock().unwrap_or_else(PoisonError::into_inner);
-            Err(Error::timed_out(&target.address, *reached, why))
+            let last = last.lock().unwrap_or_else(PoisonError::into_inner);
+            let (reached, why) = last.words();
+            Err(Error::timed_out(&target.address, reached, why))
         }),
     }
 }
@@ -60,7 +74,7 @@ pub(crate) async fn connect(
 async fn tries(
     target: &Target,
     seat: &Seat,
-    last: &Last,
+    last: &Mutex<Last>,
     log: Log<'_>,
     accept: impl Fn(&Facts) -> bool,
 ) -> Result<Ready, Error> {
@@ -74,7 +88,8 @@ async fn tries(
         match no {
             NoLink::Ever(error) => return Err(error),
             NoLink::Yet(reached, why) => {
-                note(last, reached, &why);
+                note(last, Reached::Nothing);
+                last.lock().unwrap_or_else(PoisonError::into_inner).failed = (reached, why.clone());
                 if logged != why {
                     log(&format!("waiting for `{}`: {why}", target.address));
                     logged = why;
@@ -88,25 +103,26 @@ async fn tries(
 async fn attempt(
     target: &Target,
     seat: &Seat,
-    last: &Last,
+    last: &Mutex<Last>,
     log: Log<'_>,
     accept: &impl Fn(&Facts) -> bool,
 ) -> Result<Ready, NoLink> {
-    let link = Link::open(target, || note(last, Reached::Handshake, "no answer yet")).await?;
-    note(last, Reached::Login, "");
-    let (mut agent, facts) = Agent::open(&link, seat).await.map_err(|trouble| match trouble {
-        Trouble::Lost(why) => NoLink::Yet(Reached::Login, why),
-        Trouble::Wrong(error) => NoLink::Ever(error),
-    })?;
+    let link = Link::open(target, || note(last, Reached::Handshake)).await?;
+    note(last, Reached::Login);
+    let (mut agent, facts) =
+        Agent::open(&link, seat, CLOUD_INIT).await.map_err(|trouble| match trouble {
+            Trouble::Lost(why) => NoLink::Yet(Reached::Login, why),
+            Trouble::Wrong(error) => NoLink::Ever(error),
+        })?;
     if !accept(&facts) {
         return Err(NoLink::Yet(Reached::Login, "the machine has not restarted yet".into()));
     }
-    note(last, Reached::CloudInit, "");
+    note(last, Reached::CloudInit);
     let cloud_init = agent.cloud_init(&link, log).await;
     let cloud_init = cloud_init.map_err(|why| NoLink::Yet(Reached::CloudInit, why))?;
     Ok(Ready { link, agent, facts, cloud_init })
 }
 
-fn note(last: &Last, reached: Reached, why: &str) {
-    *last.lock().unwrap_or_else(PoisonError::into_inner) = (reached, why.to_owned());
+fn note(last: &Mutex<Last>, now: Reached) {
+    last.lock().unwrap_or_else(PoisonError::into_inner).now = now;
 }

@@ -9,6 +9,9 @@ use std::time::Duration;
 /// Staged at once. Larger files come in several pieces.
 const PIECE: usize = 256 << 10;
 
+/// Smaller files come as a line that the shell reads by itself; it does so byte by byte.
+const TEXT: usize = 1 << 10;
+
 /// Checks what the agent's words cannot carry, so that nothing of a batch is begun that could not be ended.
 pub(crate) fn check(op: &Op) -> Result<(), Error> {
     match op {
@@ -75,7 +78,7 @@ pub(crate) fn owner(owner: &Owner) -> String {
 /// Where a command finds its files.
 pub(crate) fn files_at(files: &Files, memory: &str, name: &str, number: usize) -> String {
     match files.medium {
-        Medium::Memory => format!("{memory}/{number}/files"),
+        Medium::Memory => format!("{memory}/{number}-files"),
         Medium::Disk => format!("/var/tmp/{name}/{number}"),
     }
 }
@@ -102,16 +105,16 @@ pub(crate) fn words(exec: &Exec, number: usize, memory: &str, name: &str, alone:
         Program::Argv(argv) => job.push_str(&format!("exec{}\n", arguments(argv))),
         Program::Shell(text) => {
             // A file of its own: the shell's messages then count the lines of the recipe.
-            stage(&mut words, number, "shell", text.as_bytes());
-            job.push_str(&format!("exec /bin/sh -e {at}/shell\n"));
+            stage(&mut words, number, "shell", text.as_bytes(), "");
+            job.push_str(&format!("exec /bin/sh -e {at}-shell\n"));
         }
         Program::Script { name, content, args } => {
             let name = file_name(name);
-            stage(&mut words, number, &name, content);
-            job.push_str(&format!("exec {at}/{name}{}\n", arguments(args)));
+            stage(&mut words, number, &name, content, " program");
+            job.push_str(&format!("exec {at}-{name}{}\n", arguments(args)));
         }
     }
-    stage(&mut words, number, "job", job.as_bytes());
+    stage(&mut words, number, "job", job.as_bytes(), "");
     let limit = exec.time_limit.map_or("-".into(), seconds);
     let root = Owner::root();
     let user = owner(exec.user.as_ref().unwrap_or(&root));
@@ -120,15 +123,33 @@ pub(crate) fn words(exec: &Exec, number: usize, memory: &str, name: &str, alone:
     words
 }
 
-fn stage(words: &mut Vec<u8>, number: usize, name: &str, content: &[u8]) {
+fn stage(words: &mut Vec<u8>, number: usize, name: &str, content: &[u8], program: &str) {
+    if content.len() < TEXT && program.is_empty() {
+        words.extend_from_slice(format!("text {number} {name}\n{}\n", escaped(content)).as_bytes());
+        return;
+    }
     for piece in content.chunks(PIECE) {
-        words.extend_from_slice(format!("stage {number} {} {name}\n", piece.len()).as_bytes());
+        words.extend_from_slice(
+            format!("stage {number} {} {name}{program}\n", piece.len()).as_bytes(),
+        );
         words.extend_from_slice(piece);
     }
     if content.is_empty() {
         // A script of nothing is still a file. A comment is nothing, and has a length.
-        stage(words, number, name, b"#\n");
+        stage(words, number, name, b"#\n", program);
     }
+}
+
+/// One line that `printf %b` makes the content of.
+fn escaped(content: &[u8]) -> String {
+    content.iter().fold(String::new(), |mut line, byte| {
+        match byte {
+            b'\\' => line.push_str("\\\\"),
+            b' '..=b'~' => line.push(char::from(*byte)),
+            byte => line.push_str(&format!("\\0{byte:03o}")),
+        }
+        line
+    })
 }
 
 /// A name that is one word of the agent's and none of the other files'.
@@ -175,15 +196,30 @@ mod tests {
         exec.env.insert("TOKEN".into(), "env-secret\nexec 9 - root - no".into());
         let words = words(&exec, 3, "/m", "n", false);
         let words = String::from_utf8(words).unwrap();
-        // Every piece is counted: what is in it is never read as a word.
-        let mut rest = words.as_str();
-        let mut verbs = Vec::new();
-        while let Some((line, after)) = rest.split_once('\n') {
-            let fields: Vec<&str> = line.split(' ').collect();
-            verbs.push(fields[0]);
-            rest = if fields[0] == "stage" { &after[fields[2].parse().unwrap()..] } else { after };
-        }
-        assert_eq!(verbs, ["stage", "stage", "exec"]);
+        // What is in a file is one line, whatever it holds, or is counted: it is never read as a word.
+        let lines: Vec<&str> = words.lines().collect();
+        let ["text 3 shell", _, "text 3 job", job, "exec 3 - root - no"] = lines[..] else {
+            panic!("{words}")
+        };
+        assert!(job.contains("env-secret\\0012exec"), "{job}");
+        exec.program = Program::Shell("x".repeat(PIECE + 1));
+        let words = super::words(&exec, 3, "/m", "n", false);
+        let words = String::from_utf8(words).unwrap();
+        let (first, rest) = words.split_once('\n').unwrap();
+        assert_eq!(first, format!("stage 3 {PIECE} shell"));
+        assert!(rest[PIECE..].starts_with("stage 3 1 shell\nxtext 3 job\n"));
+    }
+
+    #[test]
+    fn a_small_file_is_what_printf_makes_of_its_line() {
+        let content: Vec<u8> = (1..=255).chain(*b"\\n%s $x 'a' \"b\" 0\n\n").collect();
+        let script = "IFS= read -r line; printf %b \"$line\"";
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", script]).stdin(std::process::Stdio::piped());
+        let mut shell = shell.stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let line = format!("{}\n", escaped(&content));
+        std::io::Write::write_all(&mut shell.stdin.take().unwrap(), line.as_bytes()).unwrap();
+        assert_eq!(shell.wait_with_output().unwrap().stdout, content);
     }
 
     #[test]

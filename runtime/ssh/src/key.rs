@@ -22,8 +22,25 @@ impl KeyPair {
     pub fn generate() -> Result<Self, Error> {
         let encoding = |error| Error::environment("cannot make a key pair").caused_by(error);
         let private = PrivateKey::random(&mut rand::rng(), Algorithm::Ed25519).map_err(encoding)?;
-        let private_openssh = private.to_openssh(LineEnding::LF).map_err(encoding)?;
-        let public_openssh = private.public_key().to_openssh().map_err(encoding)?;
+        Self::of(private).map_err(encoding)
+    }
+
+    /// Reads a private key as `ssh-keygen` writes it, without a passphrase.
+    ///
+    /// # Errors
+    /// When it is none, or has a passphrase.
+    pub fn parse(private_openssh: &str) -> Result<Self, Error> {
+        let no_key = |error| {
+            Error::input("this is no private key that can be used")
+                .help("give one as `ssh-keygen -t ed25519` writes it, without a passphrase")
+                .caused_by(error)
+        };
+        Self::of(PrivateKey::from_openssh(private_openssh).map_err(no_key)?).map_err(no_key)
+    }
+
+    fn of(private: PrivateKey) -> Result<Self, russh::keys::ssh_key::Error> {
+        let private_openssh = private.to_openssh(LineEnding::LF)?;
+        let public_openssh = private.public_key().to_openssh()?;
         Ok(Self {
             private_openssh: private_openssh.as_str().into(),
             public_openssh: public_openssh.into(),
@@ -112,11 +129,14 @@ mod tests {
         let parsed = HostKey::parse(&format!("{} root@host\n", pair.public_openssh())).unwrap();
         assert_eq!(parsed.fingerprint(), pair.host_key().fingerprint());
         assert!(!format!("{pair:?}").contains("PRIVATE"));
+        let again = KeyPair::parse(pair.private_openssh()).unwrap();
+        assert_eq!(again.public_openssh(), pair.public_openssh());
         assert_ne!(KeyPair::generate().unwrap().public_openssh(), pair.public_openssh());
     }
 
     #[test]
     fn what_is_no_key_is_refused() {
+        assert!(KeyPair::parse("-----BEGIN OPENSSH PRIVATE KEY-----\n").is_err());
         assert!(HostKey::parse("ssh-ed25519 AAAA").is_err());
         assert!(HostKey::parse("").is_err());
     }

@@ -32,6 +32,7 @@ mod agent;
 mod frames;
 mod job;
 mod lines;
+mod packing;
 mod quote;
 mod stream;
 

@@ -13,6 +13,8 @@ const LAST: usize = 200;
 pub(crate) struct Lines {
     partial: Vec<u8>,
     last: VecDeque<String>,
+    /// Left out of what is handed on: a name of this run's, which says nothing and is another each time.
+    pub(crate) hidden: String,
 }
 
 impl Lines {
@@ -53,7 +55,11 @@ impl Lines {
         let line = String::from_utf8_lossy(&self.partial);
         // What follows a carriage return overwrites what is before it, as on a terminal.
         let line = line.trim_end_matches('\r');
-        let line = line.rsplit('\r').next().unwrap_or(line).to_owned();
+        let line = line.rsplit('\r').next().unwrap_or(line);
+        let line = match self.hidden.as_str() {
+            "" => line.to_owned(),
+            hidden => line.replace(hidden, ""),
+        };
         self.partial.clear();
         sink(&line);
         if self.last.len() == LAST {
@@ -91,6 +97,13 @@ mod tests {
         assert!(lines.iter().all(|line| line.len() <= LONGEST_LINE + 1), "a piece is too long");
         assert_eq!(lines.iter().map(String::len).sum::<usize>(), long.len());
         assert_eq!(split(&[b"\xff\xfe\n"]), ["\u{fffd}\u{fffd}"]);
+    }
+
+    #[test]
+    fn names_of_one_run_are_left_out() {
+        let mut lines = Lines { hidden: "/m/1-".into(), ..Lines::default() };
+        lines.push(b"/m/1-shell: 1: x: not found\n", &mut |_| ());
+        assert_eq!(lines.last(), ["shell: 1: x: not found"]);
     }
 
     #[test]

@@ -116,7 +116,7 @@ impl Machine {
     }
 
     pub(crate) async fn open_agent(&self) -> Result<Agent, Error> {
-        match Agent::open(&self.link, &self.seat).await {
+        match Agent::open(&self.link, &self.seat, "").await {
             Ok((agent, _)) => Ok(agent),
             Err(Trouble::Wrong(error)) => Err(error),
             Err(Trouble::Lost(why)) => Err(self.lost(&why)),

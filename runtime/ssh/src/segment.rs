@@ -3,7 +3,8 @@
 use crate::agent::{Event, From, To};
 use crate::job;
 use crate::op::{Directories, Medium};
-use crate::stream::{Compression, Stream, written};
+use crate::packing::Compression;
+use crate::stream::{Stream, written};
 use crate::{Error, Ids, Op, Owner};
 use bytes::Bytes;
 use std::collections::BTreeMap;

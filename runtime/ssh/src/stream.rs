@@ -1,5 +1,6 @@
 //! An archive on its way: written and compressed on threads that may block, sent from one that must not.
 
+use crate::packing::{Compression, Packer, pays};
 use crate::{Archive, Error, Ids};
 use bytes::Bytes;
 use std::io::{self, Write};
@@ -17,30 +18,6 @@ const AHEAD: usize = 8;
 
 /// Compressing less than this costs more than it spares.
 const WORTH_IT: usize = 4 << 10;
-
-/// How a stream is compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Compression {
-    None,
-    Zstd,
-    Gzip,
-}
-
-impl Compression {
-    /// What the machine has.
-    pub(crate) fn for_machine(zstd: bool) -> Self {
-        if zstd { Self::Zstd } else { Self::Gzip }
-    }
-
-    /// In the agent's words.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Zstd => "zstd",
-            Self::Gzip => "gzip",
-        }
-    }
-}
 
 /// An archive of which the beginning is known.
 pub(crate) enum Stream {
@@ -116,7 +93,7 @@ async fn small(bytes: Vec<u8>, best: Compression) -> Result<Stream, Error> {
         return Ok(Stream::Small { compression: Compression::None, bytes: bytes.into() });
     }
     let (compression, bytes) = blocking(move || {
-        let packed = pack(&bytes, best)?;
+        let packed = Packer::new(best)?.pack(&bytes)?;
         Ok(if pays(packed.len(), bytes.len()) {
             (best, packed)
         } else {
@@ -130,28 +107,10 @@ async fn small(bytes: Vec<u8>, best: Compression) -> Result<Stream, Error> {
 /// What the beginning of a large archive says of the rest.
 async fn sample(head: Vec<u8>, best: Compression) -> Result<Compression, Error> {
     blocking(move || {
-        let packed = pack(&head, best)?;
+        let packed = Packer::new(best)?.pack(&head)?;
         Ok(if pays(packed.len(), head.len()) { best } else { Compression::None })
     })
     .await
-}
-
-fn pays(packed: usize, raw: usize) -> bool {
-    packed < raw - raw / 10
-}
-
-fn pack(bytes: &[u8], how: Compression) -> io::Result<Vec<u8>> {
-    let mut packed = Vec::new();
-    match how {
-        Compression::None => packed.extend_from_slice(bytes),
-        Compression::Zstd => zstd::stream::copy_encode(bytes, &mut packed, 1)?,
-        Compression::Gzip => {
-            let mut encoder = flate2::write::GzEncoder::new(packed, flate2::Compression::fast());
-            encoder.write_all(bytes)?;
-            packed = encoder.finish()?;
-        }
-    }
-    Ok(packed)
 }
 
 fn compress(
@@ -160,26 +119,20 @@ fn compress(
     to: Sender<Bytes>,
     how: Compression,
 ) -> io::Result<()> {
-    let pieces = Pieces { piece: Vec::new(), to };
+    let mut packer = Packer::new(how)?;
     let mut head = head.into_iter();
-    let mut next = || head.next().or_else(|| rest.blocking_recv());
-    let mut pieces = match how {
-        Compression::Gzip => {
-            let mut encoder = flate2::write::GzEncoder::new(pieces, flate2::Compression::fast());
-            while let Some(piece) = next() {
-                encoder.write_all(&piece)?;
-            }
-            encoder.finish()?
-        }
-        Compression::None | Compression::Zstd => {
-            let mut encoder = zstd::stream::write::Encoder::new(pieces, 1)?;
-            while let Some(piece) = next() {
-                encoder.write_all(&piece)?;
-            }
-            encoder.finish()?
-        }
-    };
-    pieces.finish()
+    while let Some(piece) = head.next().or_else(|| rest.blocking_recv()) {
+        // Pieces that wait mean that the network is slower than we are: then there is time to make them smaller.
+        let waiting = AHEAD - to.capacity().min(AHEAD);
+        let packed =
+            if waiting > AHEAD / 2 { packer.pack(&piece)? } else { packer.wrap(&piece)? };
+        to.blocking_send(packed.into()).map_err(gone)?;
+    }
+    Ok(())
+}
+
+fn gone<T>(_: T) -> io::Error {
+    io::Error::new(io::ErrorKind::BrokenPipe, "the machine takes no more")
 }
 
 /// Gathers what is written into pieces and hands them on.
@@ -215,7 +168,6 @@ impl Pieces {
             return Ok(());
         }
         let piece = std::mem::take(&mut self.piece);
-        let gone = |_| io::Error::new(io::ErrorKind::BrokenPipe, "the machine takes no more");
         self.to.blocking_send(piece.into()).map_err(gone)
     }
 }

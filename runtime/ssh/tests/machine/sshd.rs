@@ -67,6 +67,13 @@ impl Sshd {
         Machine::connect(target, Patience::seconds(30), &|_| ()).await.unwrap()
     }
 
+    /// Under an address that does not count as loopback, so that it is treated as a machine on a network.
+    pub async fn remote(&self) -> Machine {
+        let mapped = Ipv4Addr::LOCALHOST.to_ipv6_mapped();
+        let address = SocketAddr::from((mapped, self.address.port()));
+        self.machine_at(Target { address, ..self.target() }).await
+    }
+
     /// A path below the test's directory.
     pub fn path(&self, name: &str) -> String {
         self.dir.path().join(name).to_str().unwrap().to_owned()

@@ -145,7 +145,7 @@ async fn owners_are_resolved_by_the_machine_even_when_the_same_batch_makes_them(
 #[tokio::test]
 async fn large_archives_of_any_kind_arrive_whole_and_the_batch_goes_on() {
     let sshd = Sshd::start();
-    let mut machine = sshd.machine().await;
+    let mut machine = sshd.remote().await;
     let size = 20 << 20;
     let at = sshd.path("");
     let ops = [
@@ -173,7 +173,7 @@ async fn without_zstd_on_the_machine_gzip_does() {
         "",
         "touch $dir/none; chmod 644 $dir/none; mount --bind $dir/none /usr/bin/zstd",
     );
-    let mut machine = sshd.machine().await;
+    let mut machine = sshd.remote().await;
     let size = 3 << 20;
     let at = sshd.path("");
     let text = "compressible ".repeat(1000);
