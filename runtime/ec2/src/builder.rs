@@ -8,7 +8,7 @@ use crate::run::{Remains, Run, Where};
 use crate::session::{Live, Session, connect};
 use crate::wait::Poller;
 use async_trait::async_trait;
-use kiln::{BuilderNode, Ec2 as Recipe};
+use kiln::{Ami, AmiSource, BaseNode, BuilderNode, Ec2 as Recipe};
 use kiln_engine::driver::{
     Artifact, ArtifactIndex, BaseInput, Builder, Output, Settings, TestOutcome, TestPlan,
 };
@@ -182,11 +182,13 @@ impl ArtifactIndex for Ec2 {
         false
     }
 
-    fn given(&self, _base: &BaseInput, locked: &Locked) -> Option<Artifact> {
-        match locked {
-            Locked::Image(image) => Some(index::artifact(&image.id)),
-            Locked::Files(_) => None,
-        }
+    fn given(&self, base: &BaseInput, locked: &Locked) -> Option<Artifact> {
+        let id = match (&base.node, locked) {
+            (_, Locked::Image(image)) => &image.id,
+            (BaseNode::Ami(Ami { source: AmiSource::Id(id), .. }), _) => id,
+            _ => return None,
+        };
+        Some(index::artifact(id))
     }
 
     async fn find(&self, keys: &[CacheKey]) -> Result<Vec<Option<Artifact>>, Error> {
@@ -215,8 +217,8 @@ impl Builder for Ec2 {
         _output: Output<'_>,
     ) -> Result<Artifact, Error> {
         self.given(base, locked).ok_or_else(|| {
-            Error::input("an image on EC2 starts from an AMI, and kiln.lock names files")
-                .help("run `cargo xtask update`")
+            Error::input("an image on EC2 starts from an AMI, which this base is not")
+                .help("start from `debian(\"…\")`, an `ami`, or another image")
         })
     }
 

@@ -37,7 +37,8 @@ pub(crate) async fn execute(
         report,
     )
     .await?;
-    if args.images.is_empty() {
+    let (built, cached, failed) = outcome.counts();
+    if args.images.is_empty() && failed == 0 {
         project.lock.retain(project.driver.name(), &project.keyed.entries());
     }
     project.lock.save().map_err(|error| vec![error])?;
@@ -50,7 +51,6 @@ pub(crate) async fn execute(
         report.text(&format!("{id}"));
         changes.iter().for_each(|change| report.text(&format!("  {change}")));
     }
-    let (built, cached, failed) = outcome.counts();
     report.summary(built, cached, failed, started.elapsed());
     Ok(if failed == 0 { Exit::Done } else { Exit::Failed })
 }
