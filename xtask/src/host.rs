@@ -68,7 +68,11 @@ pub(crate) fn run(
             setup::ensure(setup::HOST.iter(), invocation.yes())?;
         }
     }
-    let host = fresh::ensure(workspace, if drivers == Drivers::Ec2 { &EC2 } else { &LOCAL })?;
+    let program = if drivers == Drivers::Ec2 { &EC2 } else { &LOCAL };
+    if drivers == Drivers::Ec2 && !workspace.profile(EC2.profile).join(EC2.name).exists() {
+        say::line("compiling the host with EC2's driver: some minutes, once");
+    }
+    let host = fresh::ensure(workspace, program)?;
     let mut host = if as_root { root::command(host)? } else { Command::new(host) };
     if drivers == Drivers::Ec2
         && !invocation.names_store()
