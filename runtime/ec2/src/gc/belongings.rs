@@ -1,14 +1,58 @@
-use crate::aws::tags::{self, EXPIRES, IMAGE, KEY, LAYER, NAME, OWNER, PROJECT, RUN, Tags};
-use crate::aws::{Aws, Refusal, filter};
-use aws_sdk_ec2::types::{Filter, InstanceStateName, Snapshot, SnapshotState};
+use crate::run::Object;
+use std::collections::BTreeMap;
 
-/// Everything on EC2 that bears the tags of a project.
+/// What was made for a project, and who else stands on it: all that EC2 is asked for, but for [`super::users`].
 #[derive(Debug, Default)]
 pub(super) struct Belongings {
+    /// Those that are not terminated.
     pub(super) instances: Vec<Thing>,
     pub(super) images: Vec<ImageThing>,
     pub(super) snapshots: Vec<SnapshotThing>,
+    /// Those that no instance has.
+    pub(super) volumes: Vec<Thing>,
     pub(super) groups: Vec<Thing>,
+    /// By snapshot: an AMI of somebody else that stands on it.
+    pub(super) stood_on: BTreeMap<String, String>,
+    /// By AMI: one of somebody else that was made from it.
+    pub(super) copied: BTreeMap<String, String>,
+}
+
+/// What kinds of things are told apart, in the order in which they can go: an instance holds its group, an AMI
+/// its snapshots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    Instance,
+    Image,
+    Snapshot,
+    Volume,
+    Group,
+}
+
+impl Kind {
+    pub(super) const ALL: [Self; 5] =
+        [Self::Instance, Self::Image, Self::Snapshot, Self::Volume, Self::Group];
+
+    /// For people, and in JSON.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Instance => "instance",
+            Self::Image => "image",
+            Self::Snapshot => "snapshot",
+            Self::Volume => "volume",
+            Self::Group => "security group",
+        }
+    }
+
+    /// What it is to a journal; volumes come and go with their instances, and are in none.
+    pub(super) fn object(self) -> Option<Object> {
+        match self {
+            Self::Instance => Some(Object::Instance),
+            Self::Image => Some(Object::Image),
+            Self::Snapshot => Some(Object::Snapshot),
+            Self::Group => Some(Object::SecurityGroup),
+            Self::Volume => None,
+        }
+    }
 }
 
 /// Something, by its tags.
@@ -17,8 +61,10 @@ pub(super) struct Thing {
     pub(super) id: String,
     /// What it is of, for people: `web/site`.
     pub(super) name: String,
+    /// What bakes find it by; `None`: it is there for one bake only.
     pub(super) key: Option<String>,
     pub(super) run: String,
+    /// `user@host`.
     pub(super) owner: String,
     /// Seconds since 1970; `None`: never.
     pub(super) expires: Option<u64>,
@@ -28,107 +74,33 @@ pub(super) struct Thing {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct ImageThing {
     pub(super) thing: Thing,
+    pub(super) condition: Condition,
+    /// What it stands on.
     pub(super) snapshots: Vec<String>,
-    pub(super) made: String,
+    /// As EC2 writes it: the texts sort as the times do.
+    pub(super) created: String,
+    /// The same in seconds since 1970.
+    pub(super) made: u64,
 }
 
 /// A snapshot.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct SnapshotThing {
     pub(super) thing: Thing,
+    pub(super) condition: Condition,
     /// Seconds since 1970.
-    pub(super) made: i64,
-    /// EC2 could not complete it.
-    pub(super) failed: bool,
+    pub(super) made: u64,
 }
 
-impl Belongings {
-    pub(super) async fn list(aws: &Aws, project: &str) -> Result<Self, Refusal> {
-        let ours = || filter(format!("tag:{PROJECT}"), [project]);
-        let (instances, images, snapshots, groups) = tokio::try_join!(
-            instances(aws, ours()),
-            images(aws, ours()),
-            snapshots(aws, ours()),
-            groups(aws, ours()),
-        )?;
-        Ok(Self { instances, images, snapshots, groups })
-    }
-}
-
-fn thing(id: Option<&str>, tags: &Tags) -> Option<Thing> {
-    let text = |name: &str| tags.get(name).cloned().unwrap_or_default();
-    // What bears the project's tag alone was tagged by somebody else.
-    let run = tags.get(RUN)?.clone();
-    let name = match (tags.get(IMAGE), tags.get(LAYER)) {
-        (Some(image), Some(layer)) if tags.contains_key(KEY) => format!("{image}/{layer}"),
-        (Some(image), _) => image.clone(),
-        _ => text(NAME),
-    };
-    Some(Thing {
-        id: id?.to_owned(),
-        name,
-        key: tags.get(KEY).cloned(),
-        run,
-        owner: text(OWNER),
-        expires: text(EXPIRES).parse().ok(),
-    })
-}
-
-async fn instances(aws: &Aws, ours: Filter) -> Result<Vec<Thing>, Refusal> {
-    let mut pages = aws.ec2.describe_instances().filters(ours).into_paginator().items().send();
-    let mut all = Vec::new();
-    while let Some(reservation) = pages.next().await {
-        for instance in reservation?.instances.unwrap_or_default() {
-            let state = instance.state().and_then(|state| state.name());
-            if state != Some(&InstanceStateName::Terminated) {
-                all.extend(thing(instance.instance_id(), &tags::read(instance.tags())));
-            }
-        }
-    }
-    Ok(all)
-}
-
-async fn images(aws: &Aws, ours: Filter) -> Result<Vec<ImageThing>, Refusal> {
-    let images = aws.ec2.describe_images().owners("self").filters(ours).max_results(1000);
-    let mut pages = images.into_paginator().items().send();
-    let mut all = Vec::new();
-    while let Some(image) = pages.next().await {
-        let image = image?;
-        let mappings = image.block_device_mappings().iter();
-        let snapshots = mappings.filter_map(|mapping| mapping.ebs()?.snapshot_id());
-        all.extend(thing(image.image_id(), &tags::read(image.tags())).map(|thing| ImageThing {
-            thing,
-            snapshots: snapshots.map(ToOwned::to_owned).collect(),
-            made: image.creation_date().unwrap_or_default().to_owned(),
-        }));
-    }
-    Ok(all)
-}
-
-async fn snapshots(aws: &Aws, ours: Filter) -> Result<Vec<SnapshotThing>, Refusal> {
-    let snapshots = aws.ec2.describe_snapshots().owner_ids("self").filters(ours).max_results(1000);
-    let mut pages = snapshots.into_paginator().items().send();
-    let mut all = Vec::new();
-    while let Some(snapshot) = pages.next().await {
-        let snapshot: Snapshot = snapshot?;
-        all.extend(thing(snapshot.snapshot_id(), &tags::read(snapshot.tags())).map(|thing| {
-            SnapshotThing {
-                thing,
-                made: snapshot.start_time().map_or(0, |time| time.secs()),
-                failed: snapshot.state() == Some(&SnapshotState::Error),
-            }
-        }));
-    }
-    Ok(all)
-}
-
-async fn groups(aws: &Aws, ours: Filter) -> Result<Vec<Thing>, Refusal> {
-    let mut pages =
-        aws.ec2.describe_security_groups().filters(ours).into_paginator().items().send();
-    let mut all = Vec::new();
-    while let Some(group) = pages.next().await {
-        let group = group?;
-        all.extend(thing(group.group_id(), &tags::read(group.tags())));
-    }
-    Ok(all)
+/// Whether a bake would take it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Condition {
+    #[default]
+    Usable,
+    /// EC2 is still making it, and no bake takes it before that is done.
+    Unfinished,
+    /// None ever will, for this reason.
+    Useless(&'static str),
+    /// A person has taken it out of use, and may put it back.
+    Disabled,
 }

@@ -1,90 +1,117 @@
-use super::belongings::ImageThing;
 use crate::aws::{Aws, MOST, Refusal, filter};
-use aws_sdk_ec2::types::InstanceStateName;
-use std::collections::BTreeMap;
+use aws_sdk_ec2::types::{InstanceStateName, LaunchTemplate, LaunchTemplateVersion};
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Who uses AMIs: of each, one that does, in words.
+/// How many templates, or versions, one answer holds at most.
+const PAGE: i32 = 200;
+
+/// Who uses AMIs.
 #[derive(Debug, Default)]
-pub(super) struct Users(pub(super) BTreeMap<String, String>);
+pub(super) struct Users {
+    /// By AMI: the instances of it that are there, each with its state.
+    pub(super) instances: BTreeMap<String, Vec<(String, String)>>,
+    /// By AMI: a launch template that names it, in words.
+    pub(super) templates: BTreeMap<String, String>,
+}
 
 impl Users {
-    /// Asks for instances, launch templates and copies.
-    pub(super) async fn of(aws: &Aws, images: &[ImageThing]) -> Result<Self, Refusal> {
-        let ids: Vec<&str> = images.iter().map(|image| image.thing.id.as_str()).collect();
+    /// Asks for those of these AMIs; nothing is asked when there are none.
+    ///
+    /// # Errors
+    /// When a call is refused.
+    pub(super) async fn of(aws: &Aws, images: &[&str]) -> Result<Self, Refusal> {
         let mut users = Self::default();
-        for ids in ids.chunks(MOST) {
-            users.copies(aws, ids).await?;
-            users.templates(aws, ids).await?;
-            // Last, so that they are what is said.
-            users.instances(aws, ids).await?;
+        if images.is_empty() {
+            return Ok(users);
         }
+        for images in images.chunks(MOST) {
+            users.instances(aws, images).await?;
+        }
+        users.templates(aws, &images.iter().copied().collect()).await?;
         Ok(users)
     }
 
-    async fn instances(&mut self, aws: &Aws, ids: &[&str]) -> Result<(), Refusal> {
-        let of_images = filter("image-id", ids.iter().copied());
+    async fn instances(&mut self, aws: &Aws, images: &[&str]) -> Result<(), Refusal> {
+        let of_images = filter("image-id", images.iter().copied());
         let mut pages =
             aws.ec2.describe_instances().filters(of_images).into_paginator().items().send();
         while let Some(reservation) = pages.next().await {
             for instance in reservation?.instances.unwrap_or_default() {
                 let state = instance.state().and_then(|state| state.name());
-                let (Some(image), Some(id)) = (instance.image_id(), instance.instance_id()) else {
-                    continue;
-                };
-                if let Some(state) = state.filter(|state| !is_over(state)) {
-                    self.0.insert(image.into(), format!("instance `{id}` of it is {state}"));
+                let Some(state) = state.filter(|state| !is_over(state)) else { continue };
+                if let (Some(image), Some(id)) = (instance.image_id(), instance.instance_id()) {
+                    let users = self.instances.entry(image.to_owned()).or_default();
+                    users.push((id.to_owned(), state.as_str().to_owned()));
                 }
             }
         }
         Ok(())
     }
 
-    /// Each version counts: groups of servers are pinned to versions by number.
-    async fn templates(&mut self, aws: &Aws, ids: &[&str]) -> Result<(), Refusal> {
-        let mut templates = aws.ec2.describe_launch_templates().into_paginator().items().send();
-        while let Some(template) = templates.next().await {
-            let template = template?;
-            let Some(id) = template.launch_template_id() else { continue };
-            let mut versions = aws
-                .ec2
-                .describe_launch_template_versions()
-                .launch_template_id(id)
-                .filters(filter("image-id", ids.iter().copied()))
-                .into_paginator()
-                .items()
-                .send();
-            while let Some(version) = versions.next().await {
-                let version = version?;
-                let image = version.launch_template_data().and_then(|data| data.image_id());
-                if let Some(image) = image {
-                    let number = version.version_number().unwrap_or_default();
-                    let name = template.launch_template_name().unwrap_or(id);
-                    let user = format!("version {number} of the launch template `{name}` names it");
-                    self.0.insert(image.into(), user);
-                }
+    /// Each version counts: groups of servers are pinned to versions by number. The latest and the default one of
+    /// all templates come in one call, older ones by a call for each template that has any.
+    async fn templates(&mut self, aws: &Aws, images: &BTreeSet<&str>) -> Result<(), Refusal> {
+        let call = aws.ec2.describe_launch_templates().max_results(PAGE);
+        let mut pages = call.into_paginator().items().send();
+        let mut templates: Vec<LaunchTemplate> = Vec::new();
+        while let Some(template) = pages.next().await {
+            templates.push(template?);
+        }
+        if templates.is_empty() {
+            return Ok(());
+        }
+        let call = aws.ec2.describe_launch_template_versions().max_results(PAGE);
+        let call = call.versions("$Latest").versions("$Default");
+        let mut pages = call.into_paginator().items().send();
+        while let Some(version) = pages.next().await {
+            self.named_by(&version?, images);
+        }
+        for template in templates.iter().filter(|template| has_older_versions(template)) {
+            let call = aws.ec2.describe_launch_template_versions().max_results(PAGE);
+            let call = call.set_launch_template_id(template.launch_template_id.clone());
+            let mut pages = call.into_paginator().items().send();
+            while let Some(version) = pages.next().await {
+                self.named_by(&version?, images);
             }
         }
         Ok(())
     }
 
-    /// Images of this region that were copied from one of these.
-    async fn copies(&mut self, aws: &Aws, ids: &[&str]) -> Result<(), Refusal> {
-        let copies = aws.ec2.describe_images().owners("self");
-        let copies =
-            copies.filters(filter("source-image-id", ids.iter().copied())).max_results(1000);
-        let mut pages = copies.into_paginator().items().send();
-        while let Some(copy) = pages.next().await {
-            let copy = copy?;
-            if let (Some(of), Some(id)) = (copy.source_image_id(), copy.image_id()) {
-                if of != id {
-                    self.0.insert(of.into(), format!("`{id}` is a copy of it"));
-                }
-            }
+    fn named_by(&mut self, version: &LaunchTemplateVersion, images: &BTreeSet<&str>) {
+        let image = version.launch_template_data().and_then(|data| data.image_id());
+        if let Some(image) = image.filter(|image| images.contains(image)) {
+            let number = version.version_number().unwrap_or_default();
+            let name = version.launch_template_name().unwrap_or_default();
+            let user = format!("version {number} of the launch template `{name}` names it");
+            self.templates.insert(image.to_owned(), user);
         }
-        Ok(())
     }
 }
 
 fn is_over(state: &InstanceStateName) -> bool {
     matches!(state, InstanceStateName::Terminated | InstanceStateName::ShuttingDown)
+}
+
+/// Whether it can have versions that are neither the latest nor the default one.
+fn has_older_versions(template: &LaunchTemplate) -> bool {
+    let latest = template.latest_version_number().unwrap_or(i64::MAX);
+    latest > if template.default_version_number() == Some(latest) { 1 } else { 2 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_is_asked_for_older_versions_where_it_can_have_any() {
+        let template = |default, latest| {
+            let template = LaunchTemplate::builder().default_version_number(default);
+            has_older_versions(&template.latest_version_number(latest).build())
+        };
+        assert!(!template(1, 1));
+        assert!(!template(1, 2));
+        assert!(template(2, 2));
+        assert!(template(1, 3));
+        assert!(template(3, 3));
+    }
 }
