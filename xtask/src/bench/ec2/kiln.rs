@@ -22,7 +22,7 @@ pub(super) struct Kiln<'a> {
 }
 
 impl<'a> Kiln<'a> {
-    /// Replaces the recipes, compiles everything, locks what comes from outside, and bakes once.
+    /// Replaces the recipes, compiles everything, and locks what comes from outside.
     pub(super) fn new(place: &Place, checkout: &'a Checkout, cloud: &Cloud) -> Result<Self> {
         let files = checkout.root().join("recipes/files");
         checkout.replace_recipes(RECIPES)?;
@@ -31,10 +31,9 @@ impl<'a> Kiln<'a> {
         checkout.build(&["build", "--release", "--package", "kiln-host-ec2"])?;
         let document = checkout.document()?;
         let store = place.dir("ec2-store")?;
-        let mut kiln = Self { checkout, store, document, round: ROUND.to_owned() };
+        let kiln = Self { checkout, store, document, round: ROUND.to_owned() };
+        // It bakes too: what a layer's packages are is asked on the layer before it.
         kiln.run("update", cloud)?;
-        let first = kiln.bake(cloud)?;
-        kiln.ami(Case::Everything, &first)?;
         Ok(kiln)
     }
 
