@@ -143,3 +143,51 @@ async fn one(aws: &Aws, kind: Kind, id: &str) -> Result<(), Error> {
         Ok(_) | Err(_) => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    fn found(id: &str, kind: &'static str, fate: Fate) -> Found {
+        Found { id: id.into(), kind, name: String::new(), fate }
+    }
+
+    fn goes(id: &str, kind: &'static str) -> Found {
+        found(id, kind, Fate::Remove("the recipes want it no more".into()))
+    }
+
+    #[test]
+    fn what_somebody_uses_since_the_survey_stays_and_is_an_error() {
+        let given_up = [goes("ami-1", "image"), goes("snap-1", "snapshot")];
+        let used = Fate::Keep("instance `i-1` of it is pending".into());
+        let now = [found("ami-1", "image", used), goes("snap-1", "snapshot")];
+        let (doomed, errors) = sort_out(&given_up, &now, &|_| {});
+        assert_eq!(doomed, Doomed::from([(Kind::Snapshot, vec!["snap-1".to_owned()])]));
+        assert_eq!(errors.len(), 1);
+        assert_eq!(errors[0].chain(), "`ami-1` stays: instance `i-1` of it is pending");
+    }
+
+    #[test]
+    fn what_is_gone_or_bears_our_tags_no_more_is_not_touched() {
+        let said = Mutex::new(Vec::new());
+        let output = |line: &str| said.lock().unwrap().push(line.to_owned());
+        let (doomed, errors) = sort_out(&[goes("vol-1", "volume")], &[], &output);
+        assert!(doomed.is_empty() && errors.is_empty());
+        assert_eq!(*said.lock().unwrap(), ["`vol-1` is gone already"]);
+    }
+
+    #[test]
+    fn each_goes_after_what_uses_it() {
+        let given_up = [
+            goes("sg-1", "security group"),
+            goes("vol-1", "volume"),
+            goes("snap-1", "snapshot"),
+            goes("ami-1", "image"),
+            goes("i-1", "instance"),
+        ];
+        let (doomed, _) = sort_out(&given_up, &given_up, &|_| {});
+        let order: Vec<&str> = doomed.values().flatten().map(String::as_str).collect();
+        assert_eq!(order, ["i-1", "ami-1", "snap-1", "vol-1", "sg-1"]);
+    }
+}
