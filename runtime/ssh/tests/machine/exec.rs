@@ -146,7 +146,8 @@ async fn neither_secrets_nor_texts_are_in_anyones_arguments_or_on_the_disk() {
     let sshd = Sshd::start();
     let mut machine = sshd.machine_at(sshd.target_as(ADMIN)).await;
     let secret = "correct-horse-battery";
-    let look = "cat /proc/[0-9]*/cmdline | tr '\\0' '\\n' | grep -c \"$SECRET\" || true; \
+    let look = "cat /proc/[0-9]*/cmdline | tr '\\0' '\\n' | \
+                awk 'index($0, ENVIRON[\"SECRET\"]) {n++} END {print n + 0}'; \
                 grep -rl \"$SECRET\" /var/tmp /run 2>/dev/null || true; cat $FILES/key; stat -c %U $FILES/key";
     let mut exec =
         Exec { user: user(GUEST, None), ..Exec::shell(format!("# {secret}-text\n{look}")) };

@@ -32,6 +32,8 @@ async fn a_person_works_in_a_shell_and_finds_the_terminal_as_it_was() {
             }
             said.clear();
         };
+        // What is typed before `sudo` has set up its own terminal it may throw away.
+        expect(&mut master, "# ");
         // What is typed is echoed by the machine: quotes keep it from looking like the answer.
         master.write_all(b"echo he''re $(id -u) $(stty size)\n").unwrap();
         expect(&mut master, "here 0 31 91");
@@ -43,7 +45,7 @@ async fn a_person_works_in_a_shell_and_finds_the_terminal_as_it_was() {
         expect(&mut master, "resized");
         // Goes to the program on the machine, and not to this one.
         let trap =
-            b"sh -c 'trap \"echo interr\"\"upted; exit\" INT; echo tra\"\"pped; sleep 1000'\n";
+            b"sh -c 'trap \"echo interr\"\"upted; exit\" INT; echo tra\"\"pped; while :; do :; done'\n";
         master.write_all(trap).unwrap();
         expect(&mut master, "trapped");
         master.write_all(b"\x03").unwrap();
