@@ -4,7 +4,9 @@ mod connection;
 mod filter;
 mod refusal;
 pub(crate) mod tags;
+mod visible;
 
 pub(crate) use connection::Aws;
 pub(crate) use filter::{MOST, filter};
 pub(crate) use refusal::Refusal;
+pub(crate) use visible::{VISIBLE_WITHIN, once_visible};

@@ -25,6 +25,11 @@ impl Refusal {
         self.code.contains("NotFound") || self.code == "InvalidAMIID.Unavailable"
     }
 
+    /// Whether it is about one of these objects.
+    pub(crate) fn names(&self, ids: &[&str]) -> bool {
+        ids.iter().any(|id| self.message.contains(id))
+    }
+
     /// Whether the same call may succeed later without anybody doing anything.
     pub(crate) fn is_passing(&self) -> bool {
         self.code.is_empty() && !self.is_of_credentials() || PASSING.contains(&self.code.as_str())

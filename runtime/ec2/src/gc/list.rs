@@ -18,7 +18,7 @@ impl Belongings {
     pub(super) async fn list(aws: &Aws, project: &str) -> Result<Self, Refusal> {
         let ours = || filter(format!("tag:{PROJECT}"), [project]);
         let (instances, images, snapshots, volumes, groups) = tokio::try_join!(
-            instances(aws, ours()),
+            instances(aws, project),
             images(aws),
             snapshots(aws, ours()),
             volumes(aws, ours()),
@@ -74,7 +74,9 @@ fn thing(id: Option<&str>, tags: &Tags) -> Option<Thing> {
     })
 }
 
-async fn instances(aws: &Aws, ours: Filter) -> Result<Vec<Thing>, Refusal> {
+/// Those that are not terminated.
+pub(super) async fn instances(aws: &Aws, project: &str) -> Result<Vec<Thing>, Refusal> {
+    let ours = filter(format!("tag:{PROJECT}"), [project]);
     let mut pages = aws.ec2.describe_instances().filters(ours).into_paginator().items().send();
     let mut all = Vec::new();
     while let Some(reservation) = pages.next().await {

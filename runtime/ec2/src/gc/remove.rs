@@ -1,5 +1,5 @@
 use super::belongings::{Belongings, Kind, Thing};
-use super::{Look, look};
+use super::{Look, list, look};
 use crate::aws::{Aws, Refusal};
 use crate::builder::Inner;
 use crate::run::{self, Age, Life, Remains};
@@ -80,9 +80,7 @@ impl Removal<'_> {
                 self.some(*kind, ids).await;
             }
             if *kind == Kind::Instance {
-                for id in self.gone.clone() {
-                    self.errors.extend(poller.terminated(&id).await.err());
-                }
+                self.ended().await;
             }
         }
     }
@@ -108,6 +106,19 @@ impl Removal<'_> {
                     self.errors.push(Error::environment(what).caused_by(error));
                 }
             }
+        }
+    }
+
+    /// Waits for the instances that are still ending. EC2 forgets those that are over: they are not waited for.
+    async fn ended(&mut self) {
+        let Inner { aws, poller, project, .. } = self.inner;
+        match list::instances(aws, project).await {
+            Ok(there) => {
+                for Thing { id, .. } in there.iter().filter(|one| self.gone.contains(&one.id)) {
+                    self.errors.extend(poller.terminated(id).await.err());
+                }
+            }
+            Err(refusal) => self.errors.push(refusal.error("cannot see whether instances ended")),
         }
     }
 

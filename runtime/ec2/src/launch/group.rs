@@ -1,6 +1,6 @@
 use super::PORT;
 use crate::aws::tags::specification;
-use crate::aws::{Aws, Refusal};
+use crate::aws::{Aws, Refusal, once_visible};
 use crate::run::{Age, LIFETIME, Made, Object, Run, Traced, remove, settle};
 use aws_sdk_ec2::types::{IpPermission, IpRange, ResourceType};
 use kiln_engine::Error;
@@ -56,14 +56,9 @@ impl Group {
             .to_port(i32::from(PORT))
             .ip_ranges(IpRange::builder().cidr_ip(&from).description("kiln").build())
             .build();
-        let answer = aws
-            .ec2
-            .authorize_security_group_ingress()
-            .group_id(self.id())
-            .ip_permissions(ssh)
-            .send()
-            .await;
-        match answer.map_err(Refusal::from) {
+        let call = aws.ec2.authorize_security_group_ingress().group_id(self.id());
+        let call = call.ip_permissions(ssh);
+        match once_visible(&[self.id()], async || Ok(call.clone().send().await?)).await {
             // The same call again, after its answer was lost.
             Err(refusal) if refusal.code() == "InvalidPermission.Duplicate" => Ok(()),
             Err(refusal) => Err(refusal.error("cannot let SSH in to the machine that bakes")),

@@ -3,7 +3,7 @@ use super::keep;
 use super::temporary::TemporaryImage;
 use super::user_data::user_data;
 use crate::aws::tags::{self, Tags, specification};
-use crate::aws::{Aws, Refusal};
+use crate::aws::{Aws, Refusal, once_visible};
 use crate::base::{BaseImage, MachineFacts};
 use crate::run::{Age, LIFETIME, Made, Object, Run, Traced, remove, settle};
 use crate::ssh::in_our_words;
@@ -73,7 +73,8 @@ impl Launch<'_> {
         let host = KeyPair::generate().map_err(in_our_words)?;
         let login = KeyPair::generate().map_err(in_our_words)?;
         let data = user_data(&host, &login, self.recipe.user_data.as_deref());
-        let made = match self.begin(&image, &facts, group.as_ref(), &data).await {
+        let begun = self.begin(&image, temporary.as_ref(), &facts, group.as_ref(), &data).await;
+        let made = match begun {
             Ok(made) => made,
             Err(error) => return Err(self.undo(None, group, temporary, error).await),
         };
@@ -127,6 +128,7 @@ impl Launch<'_> {
     async fn begin(
         &self,
         image: &str,
+        temporary: Option<&TemporaryImage>,
         facts: &MachineFacts,
         group: Option<&Group>,
         user_data: &str,
@@ -182,7 +184,11 @@ impl Launch<'_> {
             }
         };
         let what = format!("cannot launch a `{kind}` in {}", self.aws.region());
-        let answer = call.send().await.map_err(Refusal::from).and_then(|answer| {
+        // An image or group of somebody else's is there or it is not.
+        let made: Vec<&str> =
+            group.map(Group::id).into_iter().chain(temporary.map(TemporaryImage::id)).collect();
+        let launch = async || Ok(call.clone().send().await?);
+        let answer = once_visible(&made, launch).await.and_then(|answer| {
             let id = answer.instances().first().and_then(|instance| instance.instance_id());
             id.map(ToOwned::to_owned).ok_or_else(|| Refusal::of("", "EC2 names no instance"))
         });

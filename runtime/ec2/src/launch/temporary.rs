@@ -1,5 +1,5 @@
 use crate::aws::tags::{NAME, specification};
-use crate::aws::{Aws, Refusal};
+use crate::aws::{Aws, once_visible};
 use crate::base::MachineFacts;
 use crate::run::{Age, LIFETIME, Made, Object, Run, Traced, remove, settle};
 use crate::wait::Poller;
@@ -33,15 +33,14 @@ impl TemporaryImage {
         let intent = run.intend(Object::Image)?;
         let mut tags = run.tags(&intent, Some(LIFETIME));
         tags.insert(NAME.into(), "kiln: to launch from".into());
-        let answer = registration(aws, snapshot, facts)
+        let call = registration(aws, snapshot, facts)
             .name(format!("kiln temporary {}", intent.token()))
             .description("made to launch a machine that bakes; goes when it runs")
-            .tag_specifications(specification(ResourceType::Image, &tags))
-            .send()
-            .await;
+            .tag_specifications(specification(ResourceType::Image, &tags));
+        let answer = once_visible(&[snapshot], async || Ok(call.clone().send().await?)).await;
         let answer = answer.map(|answer| answer.image_id.unwrap_or_default());
         let what = format!("cannot launch from the snapshot `{snapshot}`");
-        let made = settle(aws, intent, answer.map_err(Refusal::from), &what).await?;
+        let made = settle(aws, intent, answer, &what).await?;
         let image = Self { made };
         match poller.available(image.id()).await {
             Ok(_) => Ok(image),

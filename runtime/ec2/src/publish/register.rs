@@ -1,6 +1,6 @@
 use super::scrub::scrub;
 use crate::aws::tags::{self, KEY, NAME, PARENT, Tags, specification};
-use crate::aws::{Aws, Refusal};
+use crate::aws::{Aws, once_visible};
 use crate::builder::Inner;
 use crate::launch::registration;
 use crate::probe;
@@ -115,14 +115,13 @@ async fn register(
     if let Some(parent) = image.label.parent {
         tags.insert(PARENT.into(), parent.to_string());
     }
-    let answer = registration(&inner.aws, snapshot.id(), facts)
+    let call = registration(&inner.aws, snapshot.id(), facts)
         .name(ami_name(&image.name, &snapshot.token()))
         .set_description(description(&image.doc))
         .imds_support(ImdsSupportValues::V20)
-        .tag_specifications(specification(ResourceType::Image, &tags))
-        .send()
-        .await;
-    let registered = match answer.map_err(Refusal::from) {
+        .tag_specifications(specification(ResourceType::Image, &tags));
+    let answer = once_visible(&[snapshot.id()], async || Ok(call.clone().send().await?)).await;
+    let registered = match answer {
         Ok(answer) => Ok(answer.image_id.unwrap_or_default()),
         Err(refusal) => double(&inner.aws, Object::Image, &snapshot.token(), refusal).await,
     };

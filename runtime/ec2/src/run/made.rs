@@ -1,11 +1,8 @@
 use super::journal::{Intent, Made};
 use super::{INTENT, Object, Traced};
-use crate::aws::{Aws, Refusal, filter};
+use crate::aws::{Aws, Refusal, VISIBLE_WITHIN, filter};
 use kiln_engine::Error;
 use std::time::{Duration, Instant};
-
-/// How long something may stay out of sight of reads, of which EC2 says that it is there.
-const VISIBLE_WITHIN: Duration = Duration::from_secs(60);
 
 /// Writes down what came of a creation.
 ///

@@ -1,10 +1,7 @@
 use super::Object;
-use crate::aws::{Aws, Refusal};
+use crate::aws::{Aws, Refusal, VISIBLE_WITHIN};
 use kiln_engine::Error;
 use std::time::{Duration, Instant};
-
-/// How long a removal may be told that something young is not there: it may not be visible yet.
-const VISIBLE_WITHIN: Duration = Duration::from_secs(90);
 
 /// How long a removal waits for what still uses the object: a security group for its last interface.
 const FREE_WITHIN: Duration = Duration::from_secs(600);

@@ -1,5 +1,5 @@
 use crate::aws::tags::{Tags, specification};
-use crate::aws::{Aws, Refusal};
+use crate::aws::{Aws, Refusal, once_visible};
 use crate::wait::Poller;
 use aws_sdk_ec2::types::ResourceType;
 use kiln_engine::Error;
@@ -9,6 +9,9 @@ use std::time::Duration;
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>).
 const NOT_NOW: [&str; 2] =
     ["SnapshotCreationPerVolumeRateExceeded", "ConcurrentSnapshotLimitExceeded"];
+
+/// Between two tries to take one.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Takes a snapshot of what a volume holds at this moment. It is not awaited: the content is settled when the
 /// call returns.
@@ -22,20 +25,19 @@ pub(crate) async fn snapshot(
     description: &str,
     tags: &Tags,
 ) -> Result<Result<String, Refusal>, Error> {
+    let call = aws
+        .ec2
+        .create_snapshot()
+        .volume_id(volume)
+        .description(description)
+        .tag_specifications(specification(ResourceType::Snapshot, tags));
+    let mut pause = Duration::from_millis(500);
     loop {
-        let answer = aws
-            .ec2
-            .create_snapshot()
-            .volume_id(volume)
-            .description(description)
-            .tag_specifications(specification(ResourceType::Snapshot, tags))
-            .send()
-            .await;
-        match answer.map_err(Refusal::from) {
+        match once_visible(&[volume], async || Ok(call.clone().send().await?)).await {
             Err(refusal) if NOT_NOW.contains(&refusal.code()) => tokio::select! {
                 biased;
                 () = poller.interruption() => return Err(Error::interrupted()),
-                () = tokio::time::sleep(Duration::from_secs(5)) => {}
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
             },
             Err(refusal) => return Ok(Err(refusal)),
             Ok(answer) => return Ok(Ok(answer.snapshot_id.unwrap_or_default())),
