@@ -1,6 +1,5 @@
 use super::interruption::interruption;
 use super::owned::Owned;
-use super::packer_manifest;
 use crate::args::{Bake as BakeArgs, Global};
 use crate::exit::{Ended, Exit};
 use crate::project::{Project, Recipes};
@@ -8,6 +7,7 @@ use crate::report::Report;
 use kiln_engine::bake::{Bake, OnError, Options, Outcome, Resolve};
 use kiln_engine::driver::Builder;
 use kiln_engine::{Error, ErrorKind, Event};
+use std::path::Path;
 use std::time::Instant;
 use tokio::sync::watch;
 
@@ -23,7 +23,7 @@ pub(crate) async fn execute(
     let builder = project.builder(interrupted.clone()).await?;
     let how = (args.on_error.into(), may_resolve(global, &project));
     let outcome = bake(global, how, &mut project, builder.as_ref(), interrupted, report).await?;
-    images(&project, &outcome, args, report)?;
+    images(&project, &outcome, args.packer_manifest.as_deref(), report)?;
     let (built, cached, failed) = outcome.counts();
     report.summary(built, cached, failed, started.elapsed());
     Ok(if failed == 0 { Exit::Done } else { Exit::Failed })
@@ -79,13 +79,13 @@ pub(super) fn may_resolve(global: &Global, project: &Project<'_>) -> Resolve {
 pub(super) fn images(
     project: &Project<'_>,
     outcome: &Outcome,
-    args: &BakeArgs,
+    packer_manifest: Option<&Path>,
     report: &Report,
 ) -> Result<(), Vec<Error>> {
     let one = |error: Error| vec![error];
-    if let Some(path) = &args.packer_manifest {
+    if let Some(path) = packer_manifest {
         let owned = Owned::new(path);
-        packer_manifest::write(path, project, outcome).map_err(one)?;
+        super::packer_manifest::write(path, project, outcome).map_err(one)?;
         owned.hand_over().map_err(one)?;
     }
     for entry in project.images() {

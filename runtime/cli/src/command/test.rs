@@ -19,7 +19,7 @@ pub(crate) async fn execute(
     let how = (args.on_error.into(), super::bake::may_resolve(global, &project));
     let outcome =
         super::bake::bake(global, how, &mut project, builder.as_ref(), interrupted, report).await?;
-    super::bake::images(&project, &outcome, args, report)?;
+    super::bake::images(&project, &outcome, args.packer_manifest.as_deref(), report)?;
     let (built, cached, mut failed) = outcome.counts();
     for entry in project.images() {
         let Some(artifact) = outcome.artifact(entry.tip) else { continue };

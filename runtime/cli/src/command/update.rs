@@ -37,6 +37,7 @@ pub(crate) async fn execute(
         report,
     )
     .await?;
+    super::bake::images(&project, &outcome, None, report)?;
     let (built, cached, failed) = outcome.counts();
     if args.images.is_empty() && failed == 0 {
         project.lock.retain(project.driver.name(), &project.keyed.entries());

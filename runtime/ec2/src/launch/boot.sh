@@ -29,6 +29,11 @@ KillMode=process
 Restart=on-failure
 RestartSec=1
 END
+# The image's sshd takes this directory with it when it stops or does not start, and no other takes logins then.
+for name in ssh sshd; do
+    mkdir -p /run/systemd/system/$name.service.d
+    printf '[Service]\nRuntimeDirectoryPreserve=yes\n' >/run/systemd/system/$name.service.d/kiln.conf
+done
 printf '[Service]\nType=oneshot\nExecStart=systemctl poweroff\n' >/run/systemd/system/kiln-expiry.service
 printf '[Timer]\nOnActiveSec=@SECONDS@\n' >/run/systemd/system/kiln-expiry.timer
 systemctl daemon-reload

@@ -1,0 +1,189 @@
+//! What an AMI is, what must pass before there is one, and what layers may do on the way.
+
+use super::cloud::Lab;
+use super::project::Project;
+use kiln::prelude::*;
+use serde_json::{Value, json};
+
+/// An account, a tree that it owns, and a file.
+fn site(project: &Project<'_>) -> Image {
+    for (name, text) in [("site/index.html", "hello"), ("site/deep/er/page.html", "page")] {
+        let path = project.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    project
+        .debian("site")
+        .layer(
+            Layer::new("account")
+                .step(step::user("site").uid(1000))
+                .step(step::run("test \"$(id -u site) $(id -g site)\" = \"1000 1000\"")),
+        )
+        .layer(
+            Layer::new("pages")
+                .step(step::copy("site/", "/srv/site").owner("site"))
+                .step(step::file("/etc/site.conf").content("a").mode(0o600)),
+        )
+}
+
+#[test]
+fn an_ami_says_all_that_registering_does_not_inherit() {
+    let lab = Lab::up(&[]);
+    let project = Project::new(&lab);
+    let image = site(&project).builder(ec2().tags([("team", "web")]));
+    let ami = project.ami(&image);
+    let image = lab.boto(&format!("ec2.describe_images(ImageIds=['{ami}'])['Images'][0]"));
+    assert_eq!(image["Architecture"], "x86_64");
+    assert_eq!(image["EnaSupport"], true);
+    assert_eq!(image["BootMode"], "uefi-preferred", "as the base has it");
+    assert_eq!(image["ImdsSupport"], "v2.0");
+    assert_eq!(image["RootDeviceName"], "/dev/xvda");
+    let disk = &image["BlockDeviceMappings"][0]["Ebs"];
+    assert_eq!((&disk["VolumeType"], &disk["DeleteOnTermination"]), (&json!("gp3"), &json!(true)));
+    let tags = image["Tags"].as_array().unwrap();
+    let tag = |key: &str| tags.iter().find(|tag| tag["Key"] == key).map(|tag| &tag["Value"]);
+    assert_eq!(tag("kiln:image"), Some(&json!("site")));
+    assert_eq!(tag("team"), Some(&json!("web")));
+    for key in ["key", "parent", "run", "owner", "project", "expires"] {
+        assert!(tag(&format!("kiln:{key}")).is_some(), "{key}: {tags:?}");
+    }
+}
+
+#[test]
+fn a_machine_of_an_ami_has_its_content_and_nothing_of_the_machine_that_baked_it() {
+    let lab = Lab::up(&[]);
+    let project = Project::new(&lab);
+    let traces = "cp /etc/machine-id /etc/of-the-bake; echo ls >/root/.bash_history; \
+                  echo x >/var/log/x.log; touch /var/tmp/left; apt-get -q update";
+    let image = site(&project).layer(Layer::new("traces").step(step::run(traces).network(true)));
+    let ami = project.ami(&image);
+    let launch = "InstanceType='t3.micro', MinCount=1, MaxCount=1)['Instances'][0]['InstanceId']";
+    let instance = lab.boto(&format!("ec2.run_instances(ImageId='{ami}', {launch}"));
+    let instance = instance.as_str().unwrap();
+    lab.boto(&format!("ec2.get_waiter('instance_running').wait(InstanceIds=['{instance}'])"));
+    let inside = |script: &str| lab.inside(instance, script);
+    inside("cloud-init status --wait >/dev/null");
+    assert_eq!(inside("cat /etc/site.conf /srv/site/deep/er/page.html"), "apage");
+    assert_eq!(
+        inside("stat -c '%U %a' /srv/site/index.html /etc/site.conf"),
+        "site 644\nroot 600\n"
+    );
+    assert_ne!(inside("cat /etc/machine-id"), inside("cat /etc/of-the-bake"));
+    assert_eq!(inside("ls -A /var/tmp | grep -v systemd-private || true"), "");
+    assert_eq!(inside("ls /root/.bash_history 2>/dev/null || true"), "");
+    assert_eq!(inside("cat /var/log/x.log"), "");
+    assert_eq!(inside("ls /var/lib/apt/lists | grep Packages || true"), "");
+    // The distribution's own user comes as on any machine, with the number after the recipe's.
+    assert_eq!(inside("id -u admin"), "1001\n");
+    assert_eq!(inside("ss -ltnH 'sport = 6022'"), "", "nobody of the bake listens");
+    assert_eq!(inside("grep -rl kiln /etc /root /home /var/lib 2>/dev/null || true"), "");
+}
+
+/// A page on port 8080.
+fn served(project: &Project<'_>) -> Image {
+    let unit = "[Service]\nExecStart=/usr/bin/python3 -m http.server 8080 -d /srv/www\n\
+                [Install]\nWantedBy=multi-user.target\n";
+    project.debian("served").layer(
+        Layer::new("service")
+            .step(step::file("/srv/www/index.html").content("welcome"))
+            .step(step::unit("www.service").content(unit).enable(true)),
+    )
+}
+
+#[test]
+fn tests_run_on_the_machine_after_its_first_boot() {
+    let lab = Lab::up(&[]);
+    let project = Project::new(&lab);
+    let image = served(&project)
+        // Every name is the machine itself.
+        .test(Test::new("serves").http("http://www.example:8080/").body("welcome"))
+        .test(Test::new("lacks").http("http://localhost:8080/nothing").status(404))
+        .test(Test::new("listens").tcp(8080))
+        .test(Test::new("runs").run("systemctl is-active www"))
+        .test(Test::new("waits").tcp(80).within("1s"));
+    let ran = project.bake(image);
+    assert_eq!(ran.code, Some(1), "{}", ran.stdout);
+    let failure = |name: &str| -> Value {
+        let events = ran.events();
+        let event = events.iter().find(|e| e["event"] == "test" && e["test"] == name);
+        event.unwrap_or_else(|| panic!("{}\n{}", ran.stdout, ran.stderr))["failure"].clone()
+    };
+    for name in ["serves", "lacks", "listens", "runs"] {
+        assert!(failure(name).is_null(), "{name}: {}", failure(name));
+    }
+    assert!(failure("waits").as_str().unwrap().contains("port 80"), "{}", failure("waits"));
+}
+
+#[test]
+fn a_failing_test_keeps_no_image_and_the_layers_stay() {
+    let lab = Lab::up(&[]);
+    let project = Project::new(&lab);
+    let probe =
+        |text: &str| Test::new("serves").http("http://localhost:8080/").body(text).within("2s");
+    let wrong = served(&project).test(probe("goodbye"));
+    let failed = project.bake(wrong);
+    assert_eq!(failed.code, Some(1), "{}", failed.stdout);
+    assert_eq!(lab.instances(), [""; 0]);
+    let ours = "if any(t['Key'] == 'kiln:run' for t in o.get('Tags', []))]";
+    let images = lab.boto(&format!("[o['Name'] for o in ec2.describe_images()['Images'] {ours}"));
+    assert_eq!(images, json!([]));
+    let snapshots = lab
+        .boto(&format!("[o['Description'] for o in ec2.describe_snapshots()['Snapshots'] {ours}"));
+    assert_eq!(snapshots, json!(["served/service"]), "the image's own snapshot goes");
+    let baked = project.bake(served(&project).test(probe("welcome"))).done();
+    assert_eq!(baked.layers("built"), ["image"]);
+}
+
+#[test]
+fn packages_are_resolved_without_a_trace_and_installed_without_network() {
+    let lab = Lab::up(&[]);
+    let project = Project::new(&lab);
+    let layer = Layer::new("tools")
+        .step(step::apt(["hello"]))
+        .step(step::run("hello | grep -q world; ! ls /var/lib/apt/lists | grep Packages"))
+        .step(step::run(
+            "! getent hosts deb.debian.org; test \"$(tail -n +3 /proc/net/dev | wc -l)\" = 1",
+        ))
+        .step(step::run("getent hosts deb.debian.org").network(true));
+    project.bake(project.debian("tools").layer(layer)).done();
+    let lock = std::fs::read_to_string(project.path("kiln.lock")).unwrap();
+    assert!(lock.contains("hello_2.10"), "{lock}");
+}
+
+#[test]
+fn a_restart_comes_back_with_what_was_done_before_whatever_became_of_sshd() {
+    let lab = Lab::up(&[]);
+    let project = Project::new(&lab);
+    let before = "cp /proc/sys/kernel/random/boot_id /etc/before; rm -f /etc/ssh/ssh_host_*; \
+                  echo 'AllowUsers nobody' >/etc/ssh/sshd_config.d/closed.conf";
+    let layer = Layer::new("restarted")
+        .step(step::run(before))
+        .step(step::reboot())
+        .step(step::run("! cmp -s /proc/sys/kernel/random/boot_id /etc/before"));
+    project.bake(project.debian("restarted").layer(layer)).done();
+}
+
+#[test]
+fn commands_run_as_whom_where_and_with_what_the_recipe_says() {
+    let lab = Lab::up(&[]);
+    let project = Project::new(&lab);
+    let layer = Layer::new("commands")
+        .step(step::user("worker").uid(1500).groups(["games"]))
+        .step(
+            step::run("test \"$(id -un) $(id -Gn)\" = 'worker worker games'; test \"$HOME\" = /home/worker; test \"$PWD\" = /srv; test \"$A\" = \"it's\"")
+                .user("worker")
+                .cwd("/srv")
+                .env([("A", "it's")]),
+        )
+        .step(step::run("touch /tmp/seen"))
+        .step(step::run("test -e /tmp/seen; test \"$SOURCE_DATE_EPOCH\" = 1577836800"));
+    let image = project.debian("commands").layer(layer);
+    // `/tmp` is of the layer, not of the image.
+    let image = image.layer(Layer::new("after").step(step::run("test ! -e /tmp/seen")));
+    project.bake(image).done();
+    let nobody = Layer::new("commands").step(step::run("true").user("nobody-at-all"));
+    let failed = project.bake(project.debian("nobody").layer(nobody));
+    let failure = failed.failure();
+    assert!(failure["message"].as_str().unwrap().contains("no user `nobody-at-all`"), "{failure}");
+    assert!(failure["help"].is_string(), "{failure}");
+}
