@@ -38,7 +38,7 @@ pub(crate) struct Global {
     /// The lock file.
     #[arg(long, global = true, default_value = "kiln.lock", value_name = "FILE", hide = true)]
     pub(crate) lock_file: PathBuf,
-    /// Install what the machine lacks without asking.
+    /// Install what the machine lacks, and remove what `gc` finds, without asking.
     #[arg(long, short, global = true)]
     pub(crate) yes: bool,
 }

@@ -2,7 +2,7 @@
 
 use crate::proxy::{Mode, Proxy};
 use crate::sshd::{ADMIN, Sshd};
-use crate::trees::{archive, is_large, large, unpack};
+use crate::trees::{archive, begun, is_large, large, unpack};
 use crate::watch::Seen;
 use kiln_ssh::{ErrorKind, Exec, Machine, Op, Patience, Target};
 use std::fs::{self, File};
@@ -132,10 +132,11 @@ async fn a_connection_that_breaks_again_and_again_is_given_up() {
     // Cuts while the archive is on its way, each time.
     let seen = Seen::default();
     let op = unpack(&sshd.path(""), {
-        kiln_ssh::Archive::new(move |to, _| {
-            std::io::copy(&mut std::io::Read::take(std::io::repeat(0), 1 << 20), to)?;
+        kiln_ssh::Archive::new(move |to, ids| {
+            to.write_all(begun("file", 2 << 20, ids).as_bytes())?;
+            to.write_all(&vec![0; 1 << 20])?;
             breaking.cut();
-            Ok(())
+            to.write_all(&vec![0; (1 << 20) + 1024])
         })
     });
     let failed = machine.run(&[op], &seen).await.unwrap_err();

@@ -20,7 +20,8 @@ pub enum Mode {
 
 pub struct Proxy {
     pub address: SocketAddr,
-    mode: Arc<watch::Sender<Mode>>,
+    /// And how often it has changed: a connection that is busy meanwhile must not miss a change and its undoing.
+    mode: Arc<watch::Sender<(Mode, u64)>>,
     /// Bytes to the machine after which every connection is closed, once.
     limit: Arc<AtomicU64>,
     connections: Arc<AtomicU64>,
@@ -31,7 +32,7 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let proxy = Self {
             address: listener.local_addr().unwrap(),
-            mode: Arc::new(watch::channel(Mode::Open).0),
+            mode: Arc::new(watch::channel((Mode::Open, 0)).0),
             limit: Arc::new(AtomicU64::new(u64::MAX)),
             connections: Arc::default(),
         };
@@ -40,22 +41,28 @@ impl Proxy {
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 connections.fetch_add(1, Ordering::SeqCst);
-                if *mode.borrow() == Mode::Closed {
+                let (now, since) = *mode.borrow();
+                if now == Mode::Closed {
                     continue;
                 }
                 let server = TcpStream::connect(machine).await.unwrap();
                 let (from_client, to_client) = client.into_split();
                 let (from_server, to_server) = server.into_split();
                 let never = Arc::new(AtomicU64::new(u64::MAX));
-                tokio::spawn(pass(from_client, to_server, mode.subscribe(), limit.clone()));
-                tokio::spawn(pass(from_server, to_client, mode.subscribe(), never));
+                tokio::spawn(pass(
+                    from_client,
+                    to_server,
+                    (mode.subscribe(), since),
+                    limit.clone(),
+                ));
+                tokio::spawn(pass(from_server, to_client, (mode.subscribe(), since), never));
             }
         });
         proxy
     }
 
     pub fn set(&self, mode: Mode) {
-        self.mode.send_replace(mode);
+        self.mode.send_modify(|now| *now = (mode, now.1 + 1));
     }
 
     /// Connections that are there end; new ones pass.
@@ -78,21 +85,17 @@ impl Proxy {
 async fn pass(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
-    mut mode: watch::Receiver<Mode>,
+    (mut mode, since): (watch::Receiver<(Mode, u64)>, u64),
     limit: Arc<AtomicU64>,
 ) {
     let mut buffer = vec![0; 32 << 10];
     loop {
-        let now = *mode.borrow_and_update();
-        if now == Mode::Closed {
+        let (now, changes) = *mode.borrow_and_update();
+        if now != Mode::Frozen && changes != since {
             return;
         }
         let count = tokio::select! {
-            // Any change ends a connection that was open: `cut` opens again at once.
-            _ = mode.changed() => match *mode.borrow() {
-                Mode::Frozen => continue,
-                _ => return,
-            },
+            _ = mode.changed() => continue,
             count = from.read(&mut buffer), if now == Mode::Open => count.unwrap_or(0),
         };
         if count == 0 || to.write_all(&buffer[..count]).await.is_err() {

@@ -15,6 +15,14 @@ pub fn header(kind: EntryType, mode: u32, size: u64, ids: Ids) -> Header {
     header
 }
 
+/// The beginning of a file of this size.
+pub fn begun(path: &str, size: u64, ids: Ids) -> Header {
+    let mut header = header(EntryType::Regular, 0o644, size, ids);
+    header.set_path(path).unwrap();
+    header.set_cksum();
+    header
+}
+
 /// Files by path, mode and content. A path that ends in `/` is a directory, `->` in the content a link.
 pub fn archive(files: &[(&str, u32, &str)]) -> Archive {
     let files: Vec<(String, u32, String)> = files
@@ -109,8 +117,7 @@ pub fn unpack(into: &str, archive: Archive) -> Op {
 /// An archive that fails after this many bytes.
 pub fn failing(after: u64) -> Archive {
     Archive::new(move |to, ids| {
-        let header = header(EntryType::Regular, 0o644, after * 2, ids);
-        to.write_all(header.as_bytes())?;
+        to.write_all(begun("file", after * 2, ids).as_bytes())?;
         io::copy(&mut Content { state: 1, random: true }.take(after), to)?;
         Err(io::Error::other("`site/index.html` changed while it was read"))
     })
