@@ -140,17 +140,18 @@ execute() {
     printf 'start %s %s\n' "$number" "$p" >>"$mem/journal"
     w=
     if [ "$limit" != - ]; then
-        setsid sh -c 'sleep "$1"; : >"$2"; kill -s TERM -- "-$3"; sleep 5; kill -s KILL -- "-$3"' \
+        setsid sh -c 'sleep "$1"; : >"$2"; kill -s TERM -- "-$3" "$3"; sleep 5; kill -s KILL -- "-$3" "$3"' \
             watch "$limit" "$mem/late" "$p" </dev/null >/dev/null 2>&1 &
         w=$!
     fi
     wait "$p" 2>/dev/null
     status=$?
     if [ -n "$w" ]; then
-        kill -s KILL -- "-$w" 2>/dev/null
+        # By itself too: it may not have got as far as a group of its own.
+        kill -s KILL -- "-$w" "$w" 2>/dev/null
         wait "$w" 2>/dev/null
         if [ -e "$mem/late" ]; then
-            kill -s KILL -- "-$p" 2>/dev/null
+            kill -s KILL -- "-$p" "$p" 2>/dev/null
             rm -f "$mem/late"
             status=124 late=late
         fi
@@ -173,7 +174,7 @@ recover() {
         last=$line
     done <"$mem/journal"
     case $last in
-    start*[0-9]) kill -s KILL -- "-${last##* }" 2>/dev/null ;;
+    start*[0-9]) kill -s KILL -- "-${last##* }" "${last##* }" 2>/dev/null ;;
     esac
     rm -rf "$mem"/[0-9]*-* "/var/tmp/$name" "$mem/late"
     say recovered "$last"

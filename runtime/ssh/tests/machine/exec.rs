@@ -217,8 +217,11 @@ async fn a_command_out_of_time_is_stopped_with_all_it_started() {
 async fn a_service_that_stays_does_not_hold_up_the_batch() {
     let sshd = Sshd::start();
     let mut machine = sshd.machine().await;
-    let ops =
-        [Op::Exec(Exec::shell("sleep 1000 & echo $!")), Op::Exec(Exec::shell("pgrep -x sleep"))];
+    let pid = sshd.path("pid");
+    let ops = [
+        Op::Exec(Exec::shell(format!("sleep 1000 & echo $! > {pid}"))),
+        Op::Exec(Exec::shell(format!("kill -0 $(cat {pid})"))),
+    ];
     machine.run(&ops, &()).await.unwrap();
     machine.close().await.unwrap();
 }
