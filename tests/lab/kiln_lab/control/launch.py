@@ -228,5 +228,3 @@ class Launch(InstanceBackend):
             # EC2's default for an interface that the launch makes; moto would keep it, and its address, for ever.
             interface.delete_on_termination = asked.get(index) is not False
             interface.add_tags((kwargs.get("tags") or {}).get("network-interface", {}))
-
-
