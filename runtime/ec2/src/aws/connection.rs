@@ -30,8 +30,13 @@ impl Aws {
             .operation_timeout(Duration::from_secs(600))
             .build();
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-            // Throttling is account-wide: every call of this process slows down together.
-            .retry_config(RetryConfig::adaptive().with_max_attempts(TRIES))
+            // Not the adaptive mode: with one call in ten refused it goes down to less than one call a second,
+            // and a bake with what cleans up after it took 55 s, not 10.
+            .retry_config(
+                RetryConfig::standard()
+                    .with_max_attempts(TRIES)
+                    .with_initial_backoff(Duration::from_millis(300)),
+            )
             .timeout_config(time);
         if let Some(region) = region {
             loader = loader.region(Region::new(region.to_owned()));
