@@ -60,9 +60,9 @@ impl Group {
         let call = call.ip_permissions(ssh);
         match once_visible(&[self.id()], async || Ok(call.clone().send().await?)).await {
             // The same call again, after its answer was lost.
-            Err(refusal) if refusal.code() == "InvalidPermission.Duplicate" => Ok(()),
+            Err(refusal) if refusal.code() == "InvalidPermission.Duplicate" => self.made.seen(),
             Err(refusal) => Err(refusal.error("cannot let SSH in to the machine that bakes")),
-            Ok(_) => Ok(()),
+            Ok(_) => self.made.seen(),
         }
     }
 

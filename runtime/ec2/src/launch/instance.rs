@@ -80,6 +80,7 @@ impl Launch<'_> {
         };
         let running = async {
             let instance = self.poller.running(made.id()).await?;
+            made.seen()?;
             let address = super::address(&instance, self.recipe.address)?;
             if let Some(group) = &group {
                 group.open_to(self.aws, address).await?;

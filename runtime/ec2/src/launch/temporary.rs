@@ -43,7 +43,7 @@ impl TemporaryImage {
         let made = settle(aws, intent, answer, &what).await?;
         let image = Self { made };
         match poller.available(image.id()).await {
-            Ok(_) => Ok(image),
+            Ok(_) => image.made.seen().map(|()| image),
             Err(error) => {
                 image.remove(aws).await?;
                 Err(error)

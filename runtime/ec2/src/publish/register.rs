@@ -37,6 +37,7 @@ pub(crate) async fn publish(
     // The snapshot is written by EC2 while the machine boots from the same content.
     let (tests, completed) =
         tokio::join!(tests(inner, machine, image, output), inner.poller.completed(snapshot.id()));
+    let completed = completed.and_then(|_| snapshot.seen());
     let facts = launched.facts.clone();
     let passed = match (tests, completed) {
         (Ok(tests), Ok(_)) if tests.iter().all(|test| test.failure.is_none()) => Ok(tests),

@@ -1,4 +1,4 @@
-use super::journal::lock_of_the_dead;
+use super::past::lock_of_the_dead;
 use std::collections::BTreeMap;
 use std::path::Path;
 

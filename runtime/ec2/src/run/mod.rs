@@ -4,6 +4,7 @@
 mod journal;
 mod living;
 mod made;
+mod past;
 mod remove;
 mod sweep;
 

@@ -4,7 +4,7 @@ use kiln_engine::Error;
 use std::time::{Duration, Instant};
 
 /// How long a removal waits for what still uses the object: a security group for its last interface.
-const FREE_WITHIN: Duration = Duration::from_secs(600);
+pub(super) const FREE_WITHIN: Duration = Duration::from_secs(600);
 
 /// What is known of an object's age.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,34 +15,67 @@ pub(crate) enum Age {
     Young,
 }
 
+/// How a removal ended that EC2 did not refuse for good.
+#[derive(Debug)]
+pub(crate) enum Removal {
+    /// It is gone, or an instance: it is ending.
+    Done,
+    /// It was gone already.
+    WasGone,
+    /// It is not there, and may only not be visible yet.
+    Unseen,
+    /// Something uses it still.
+    InUse(Refusal),
+}
+
 /// Removes an object. One that is gone already is no error. Terminating an instance only begins here.
 ///
 /// # Errors
 /// When EC2 refuses it for good.
 pub(crate) async fn remove(aws: &Aws, object: Object, id: &str, age: Age) -> Result<(), Error> {
+    match try_remove(aws, object, id, age, (VISIBLE_WITHIN, FREE_WITHIN)).await? {
+        Removal::Done | Removal::WasGone | Removal::Unseen => Ok(()),
+        Removal::InUse(refusal) => Err(refusal.error(&what(object, id))),
+    }
+}
+
+/// Likewise, for one who goes on where it cannot be removed now: waits this long for it to become visible,
+/// and this long for what uses it to end.
+///
+/// # Errors
+/// When EC2 refuses it for good.
+pub(crate) async fn try_remove(
+    aws: &Aws,
+    object: Object,
+    id: &str,
+    age: Age,
+    (unseen, in_use): (Duration, Duration),
+) -> Result<Removal, Error> {
     let begun = Instant::now();
     let mut pause = Duration::from_millis(200);
     loop {
-        let Err(refusal) = ask(aws, object, id).await else { return Ok(()) };
-        let patience = if refusal.is_not_found() {
+        let Err(refusal) = ask(aws, object, id).await else { return Ok(Removal::Done) };
+        let elapsed = begun.elapsed();
+        if refusal.is_not_found() {
             match age {
-                Age::Settled => return Ok(()),
-                Age::Young => VISIBLE_WITHIN,
+                Age::Settled => return Ok(Removal::WasGone),
+                Age::Young if elapsed > unseen => return Ok(Removal::Unseen),
+                Age::Young => {}
             }
-        } else if refusal.is_passing() || IN_USE.contains(&refusal.code()) {
-            FREE_WITHIN
-        } else {
-            return Err(refusal.error(&format!("cannot remove {} `{id}`", object.word())));
-        };
-        if begun.elapsed() > patience {
-            if refusal.is_not_found() {
-                return Ok(());
+        } else if IN_USE.contains(&refusal.code()) {
+            if elapsed > in_use {
+                return Ok(Removal::InUse(refusal));
             }
-            return Err(refusal.error(&format!("cannot remove {} `{id}`", object.word())));
+        } else if !refusal.is_passing() || elapsed > FREE_WITHIN {
+            return Err(refusal.error(&what(object, id)));
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(5));
     }
+}
+
+fn what(object: Object, id: &str) -> String {
+    format!("cannot remove {} `{id}`", object.word())
 }
 
 /// EC2's codes for what something that is ending still uses.

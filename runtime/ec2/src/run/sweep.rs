@@ -1,14 +1,18 @@
-use super::journal::{Left, Past, lock_of_the_dead};
 use super::made::by_token;
-use super::remove::{Age, remove};
+use super::past::{Left, Past, lock_of_the_dead};
+use super::remove::{Age, FREE_WITHIN, Removal, try_remove};
 use super::{Object, Where, now};
 use crate::aws::{Aws, Refusal, filter};
 use crate::wait::Poller;
 use kiln_engine::Error;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// How long after an intent an object that no read shows may still appear, in seconds.
 const APPEARS_WITHIN: u64 = 900;
+
+/// How long to wait for what EC2 has made and does not show: a bake waits behind it. The next run waits again.
+const UNSEEN: Duration = Duration::from_secs(10);
 
 /// A journal of another place is of no use when everything in it has powered itself off long ago, in seconds.
 const KEPT: u64 = 30 * 24 * 3600;
@@ -81,23 +85,32 @@ async fn sweep_run(aws: &Aws, poller: &Poller, past: &Past) -> Result<bool, Erro
     }
     // An instance holds its group, an AMI its snapshot: each goes after what uses it.
     found.sort_by_key(|(object, ..)| *object);
+    let mut ending = Vec::new();
     for (object, id, age) in &found {
-        match object {
-            // An AMI that was registered before the run died stands on it: both stay.
-            Object::Snapshot if is_used(aws, id).await? => {}
-            _ => remove(aws, *object, id, *age).await?,
+        // An AMI that was registered before the run died stands on its snapshot: both stay.
+        let in_use = if *object == Object::Snapshot { Duration::ZERO } else { FREE_WITHIN };
+        if *object == Object::Snapshot && is_used(aws, id).await? {
+            continue;
+        }
+        match try_remove(aws, *object, id, *age, (UNSEEN, in_use)).await? {
+            Removal::Done if *object == Object::Instance => ending.push(id),
+            Removal::Done | Removal::WasGone => {}
+            Removal::Unseen => is_all = false,
+            Removal::InUse(_) if *object == Object::Snapshot => {}
+            Removal::InUse(refusal) => {
+                return Err(refusal.error(&format!("cannot remove `{id}`, which was left")));
+            }
         }
     }
-    for (object, id, _) in &found {
-        if *object == Object::Instance {
-            poller.terminated(id).await?;
-        }
+    for id in ending {
+        poller.terminated(id).await?;
     }
     Ok(is_all)
 }
 
 fn age(left: &Left) -> Age {
-    if left.at + APPEARS_WITHIN < now() { Age::Settled } else { Age::Young }
+    let is_settled = left.seen || left.at + APPEARS_WITHIN < now();
+    if is_settled { Age::Settled } else { Age::Young }
 }
 
 /// Whether an AMI stands on a snapshot.
