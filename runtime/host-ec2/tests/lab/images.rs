@@ -4,6 +4,7 @@ use super::cloud::Lab;
 use super::project::Project;
 use kiln::prelude::*;
 use serde_json::{Value, json};
+use std::io::{Read, Write};
 
 /// An account, a tree that it owns, and a file.
 fn site(project: &Project<'_>) -> Image {
@@ -183,4 +184,52 @@ fn commands_run_as_whom_where_and_with_what_the_recipe_says() {
     let failure = failed.failure();
     assert!(failure["message"].as_str().unwrap().contains("no user `nobody-at-all`"), "{failure}");
     assert!(failure["help"].is_string(), "{failure}");
+}
+
+#[test]
+fn commands_have_an_end_and_bounds() {
+    let lab = Lab::up(&[]);
+    let project = Project::new(&lab);
+    let fails = |step: step::Run| {
+        let layer = Layer::new("bounded").step(step);
+        let failed = project.bake(project.debian("bounded").layer(layer));
+        failed.failure().to_string()
+    };
+    let slow = fails(step::run("sleep 60").timeout("1s"));
+    assert!(slow.contains("ran out of time after 1s"), "{slow}");
+    let large = fails(step::run("python3 -c 'x = bytearray(400 << 20)'").memory("64MiB"));
+    // Where the machine's kernel counts no memory, each process is bounded, and Python says so itself.
+    let said = ["memory (limit 64 MiB)", "MemoryError"];
+    assert!(said.iter().any(|words| large.contains(words)), "{large}");
+}
+
+#[test]
+fn what_the_machine_cannot_fetch_is_sent_from_here() {
+    let lab = Lab::up(&[]);
+    let project = Project::new(&lab);
+    let tools = |text: &str| {
+        let layer = Layer::new("tools").step(step::apt(["hello"]));
+        project
+            .debian("tools")
+            .layer(layer.step(step::run(format!("hello; echo {text} >/etc/text"))))
+    };
+    project.bake(tools("a")).done();
+    let lock = std::fs::read_to_string(project.path("kiln.lock")).unwrap();
+    let url = lock.split_whitespace().find(|word| word.contains("/hello_2.10")).unwrap();
+    let url = url.trim_end_matches(['"', ',', ']']);
+    let package = ureq::get(url).call().unwrap().body_mut().read_to_vec().unwrap();
+    // A place that this machine reaches and the instance does not.
+    let here = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = format!("http://{}/hello_2.10.deb", here.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let (mut visitor, _) = here.accept().unwrap();
+        let mut request = [0; 4096];
+        let _ = visitor.read(&mut request).unwrap();
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", package.len());
+        visitor.write_all(&[head.as_bytes(), &package].concat()).unwrap();
+    });
+    std::fs::write(project.path("kiln.lock"), lock.replace(url, &place)).unwrap();
+    let sent = project.bake(tools("b")).done();
+    assert_eq!(sent.layers("building"), ["tools", "image"]);
+    assert!(sent.stdout.contains("sending them"), "{}", sent.stdout);
 }
