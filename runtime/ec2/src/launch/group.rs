@@ -1,6 +1,6 @@
 use super::PORT;
 use crate::aws::tags::specification;
-use crate::aws::{Aws, Refusal, once_visible};
+use crate::aws::{Aws, Refusal, filter, once_visible};
 use crate::run::{Age, LIFETIME, Made, Object, Run, Traced, remove, settle};
 use aws_sdk_ec2::types::{IpPermission, IpRange, ResourceType};
 use kiln_engine::Error;
@@ -76,6 +76,19 @@ impl Group {
         remove(aws, Object::SecurityGroup, self.id(), Age::Young).await?;
         self.made.done()
     }
+}
+
+/// Moves an instance that is about to end to the default group of its network, so that its own can go at once.
+/// False when that is refused.
+pub(crate) async fn leave(aws: &Aws, network: &str, instance: &str) -> bool {
+    let groups = aws.ec2.describe_security_groups();
+    let groups =
+        groups.filters(filter("vpc-id", [network])).filters(filter("group-name", ["default"]));
+    let groups = groups.send().await.ok().and_then(|answer| answer.security_groups);
+    let groups = groups.unwrap_or_default();
+    let Some(default) = groups.first().and_then(|group| group.group_id()) else { return false };
+    let moving = aws.ec2.modify_instance_attribute().instance_id(instance).groups(default);
+    moving.send().await.is_ok()
 }
 
 async fn network_of(aws: &Aws, subnet: &str) -> Result<String, Error> {

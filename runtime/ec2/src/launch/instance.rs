@@ -1,4 +1,4 @@
-use super::group::Group;
+use super::group::{Group, leave};
 use super::keep;
 use super::temporary::TemporaryImage;
 use super::user_data::user_data;
@@ -220,7 +220,7 @@ impl Launch<'_> {
         if let Some(temporary) = temporary {
             let _stays_in_the_journal = temporary.remove(self.aws).await;
         }
-        let _stays_in_the_journal = end(self.aws, self.poller, made, group).await;
+        let _stays_in_the_journal = end(self.aws, self.poller, made, group, None).await;
         error
     }
 }
@@ -270,7 +270,8 @@ impl Launched {
     /// # Errors
     /// When something stays; the next run tries again.
     pub(crate) async fn end(self, aws: &Aws, poller: &Poller) -> Result<(), Error> {
-        end(aws, poller, Some(self.made), self.group).await
+        let network = self.instance.vpc_id();
+        end(aws, poller, Some(self.made), self.group, network).await
     }
 }
 
@@ -279,12 +280,25 @@ async fn end(
     poller: &Poller,
     made: Option<Made>,
     group: Option<Group>,
+    network: Option<&str>,
 ) -> Result<(), Error> {
-    if let Some(made) = made {
-        remove(aws, Object::Instance, made.id(), Age::Young).await?;
+    let Some(made) = made else {
+        return match group {
+            Some(group) => group.remove(aws).await,
+            None => Ok(()),
+        };
+    };
+    // Else the group is in use until the machine is gone, which takes EC2 half a minute.
+    let left = match (&group, network) {
+        (Some(_), Some(network)) => leave(aws, network, made.id()).await,
+        (Some(_), None) => false,
+        (None, _) => true,
+    };
+    remove(aws, Object::Instance, made.id(), Age::Young).await?;
+    if !left {
         poller.terminated(made.id()).await?;
-        made.done()?;
     }
+    made.done()?;
     match group {
         Some(group) => group.remove(aws).await,
         None => Ok(()),
