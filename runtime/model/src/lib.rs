@@ -21,6 +21,7 @@
 
 mod base;
 mod chain;
+mod deployment;
 mod document;
 mod ec2;
 mod image;
@@ -36,6 +37,10 @@ mod test;
 pub use base::{Base, Debian, OciLayout, RootArchive, debian, oci_layout, root_archive, scratch};
 #[doc(hidden)]
 pub use chain::Chain;
+pub use deployment::{
+    DeploymentNode, Ec2Target, Health, HealthCheck, LoadBalancer, LoadBalancerKind,
+    NewLoadBalancer, Replicas, Strategy, TargetNode,
+};
 pub use document::{BaseNode, BuilderNode, Document, ImageNode, LayerNode, Version};
 pub use ec2::{Address, Ec2, Volume, ec2};
 pub use image::Image;

@@ -6,15 +6,22 @@
 mod action;
 mod artifact;
 mod builder;
+mod deployer;
 mod garbage;
 mod index;
 mod publish;
 mod session;
+mod state;
 
 pub use action::{Action, Content, ExecAction, Program, PutAction};
 pub use artifact::Artifact;
 pub use builder::{BaseInput, Builder, Output, Settings};
+pub use deployer::{
+    Belonging, Capacity, Declared, Deployer, Generation, Judge, Launch, Observed, Server,
+    ServerHealth, Traits, Waited,
+};
 pub use garbage::{Collector, Fate, Found};
 pub use index::ArtifactIndex;
 pub use publish::{Publish, Published, TestOutcome, TestPlan};
 pub use session::{ActionFailed, Label, Progress, Session};
+pub use state::{HistoryEntry, Holder, Intent, Lease, NotYours, State};

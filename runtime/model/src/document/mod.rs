@@ -7,7 +7,7 @@ mod tests;
 
 pub use node::{BaseNode, BuilderNode, ImageNode, LayerNode};
 
-use crate::{Base, Ec2, Image, Problem, Problems};
+use crate::{Base, DeploymentNode, Ec2, Image, Problem, Problems};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -20,7 +20,7 @@ pub struct Version(pub u32);
 
 impl Version {
     /// What this crate writes.
-    pub const CURRENT: Self = Self(2);
+    pub const CURRENT: Self = Self(3);
 }
 
 /// The serialized output of the recipes binary: images, layers, ops and origins, as plain data.
@@ -36,6 +36,7 @@ impl Version {
 pub struct Document {
     version: Version,
     images: Vec<ImageNode>,
+    deployments: Vec<DeploymentNode>,
     problems: Vec<Problem>,
     /// The recipes as they were added: what [`Document::image`] compares names by.
     #[serde(skip)]
@@ -55,6 +56,7 @@ impl Document {
         Self {
             version: Version::CURRENT,
             images: Vec::new(),
+            deployments: Vec::new(),
             problems: Vec::new(),
             recipes: Vec::new(),
         }
@@ -77,6 +79,12 @@ impl Document {
     #[must_use]
     pub fn into_images(self) -> Vec<ImageNode> {
         self.images
+    }
+
+    /// The deployments, in the order in which they were added.
+    #[must_use]
+    pub fn deployments(&self) -> &[DeploymentNode] {
+        &self.deployments
     }
 
     /// Whether any image is to be baked on EC2, for which not every host has the driver.
