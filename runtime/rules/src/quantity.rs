@@ -24,6 +24,17 @@ pub fn duration(text: &str) -> Result<Duration, Fault> {
     }
 }
 
+/// A [`duration`] that may be none: `"0s"`.
+///
+/// # Errors
+/// As of [`duration`], but for zero.
+pub fn duration_or_none(text: &str) -> Result<Duration, Fault> {
+    match split(text) {
+        Some((0, "ms" | "s" | "m" | "h")) => Ok(Duration::ZERO),
+        _ => duration(text),
+    }
+}
+
 /// A size in bytes: a whole number and `B`, `KiB`, `MiB`, `GiB` or `kB`, `MB`, `GB`, as in `"512MiB"`.
 ///
 /// # Errors
@@ -109,6 +120,8 @@ mod tests {
     fn quantities_are_judged() {
         assert_eq!(duration("30s"), Ok(Duration::from_secs(30)));
         assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
+        assert_eq!(duration_or_none("0s"), Ok(Duration::ZERO));
+        assert!(duration("0s").is_err() && duration_or_none("0").is_err());
         assert_eq!(bytes("512MiB"), Ok(512 << 20));
         for bad in
             ["", "s", "30", "0s", "-1s", "1.5h", "99999999999999999999h", "18446744073709551615h"]

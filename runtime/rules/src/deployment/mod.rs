@@ -1,0 +1,16 @@
+//! What a deployment may say: how many servers, how their health is told, who reaches them.
+//!
+//! The bounds are those of Elastic Load Balancing where it has any (`CreateTargetGroup`, `ModifyTargetGroupAttributes`).
+
+mod health;
+mod network;
+mod replicas;
+mod traffic;
+
+pub use health::{
+    DEFAULT_INTERVAL, default_timeout, health_count, health_interval, health_status,
+    health_timeout, request_path, shorter,
+};
+pub use network::{certificate, cidr, in_region, target_group};
+pub use replicas::{keep_previous, replicas, step};
+pub use traffic::{balancer_subnets, declared, drain, ports};
