@@ -105,6 +105,16 @@ pub enum Event {
         /// What it printed when it failed.
         output: Vec<String>,
     },
+    /// Something happens to a deployment.
+    Deploy {
+        /// To which.
+        deployment: String,
+        /// To which of its generations; `None`: to none of them, or to all.
+        generation: Option<u32>,
+        /// What.
+        #[serde(flatten)]
+        phase: DeployPhase,
+    },
     /// Something that does not stop the bake.
     Warning {
         /// In words.
@@ -137,6 +147,81 @@ pub enum Event {
 impl Event {
     /// Of the format of events. It changes when a field or an event changes its meaning or goes.
     pub const VERSION: u32 = 1;
+}
+
+/// How far a deployment is. What it begins lasts until the next one.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "phase", rename_all = "snake_case")]
+pub enum DeployPhase {
+    /// Somebody else changes it: it waits for them.
+    Waiting,
+    /// What a run that died has begun is gone on with, or undone.
+    Recovering {
+        /// Who began it.
+        who: String,
+    },
+    /// What stands before the servers is made, or made as declared.
+    Preparing,
+    /// A generation is made.
+    Launching {
+        /// For what reasons, in words.
+        why: Vec<String>,
+    },
+    /// Its servers start.
+    Starting,
+    /// Traffic is about to reach it.
+    Attaching,
+    /// Its servers have traffic, and are asked for their health.
+    Checking,
+    /// They are healthy, and must stay so for a while.
+    Soaking {
+        /// Milliseconds.
+        ms: u64,
+    },
+    /// It loses the traffic: open requests end.
+    Draining,
+    /// It gets this many servers.
+    Resizing {
+        /// How many.
+        to: u32,
+    },
+    /// It is removed.
+    Removing,
+    /// The attempt has failed, and is undone.
+    Undoing {
+        /// Why.
+        why: String,
+    },
+    /// Within a phase: so many of its servers are healthy.
+    Health {
+        /// Healthy.
+        healthy: u32,
+        /// Of so many.
+        of: u32,
+    },
+    /// Within a phase: what the driver says.
+    Output {
+        /// One line, without its end.
+        line: String,
+    },
+    /// It is as declared now.
+    Done {
+        /// `deploy`, `rollback`, `adjust`, `destroy`.
+        action: String,
+        /// Milliseconds.
+        ms: u64,
+    },
+    /// It failed.
+    Failed {
+        /// What and why.
+        message: String,
+        /// Where in the recipe.
+        origin: Option<Origin>,
+        /// What to do.
+        help: Option<String>,
+        /// What an unhealthy server has printed on its console.
+        output: Vec<String>,
+    },
 }
 
 /// A layer or a base, in the words of the recipe.

@@ -3,6 +3,7 @@
 //! It never knows what an op does: drivers do.
 
 pub mod bake;
+pub mod deploy;
 mod digest;
 pub mod driver;
 mod error;
@@ -16,4 +17,4 @@ pub mod store;
 
 pub use digest::{CacheKey, Digest, NotADigest};
 pub use error::{Error, ErrorKind};
-pub use event::{Event, Events, NodeName};
+pub use event::{DeployPhase, Event, Events, NodeName};

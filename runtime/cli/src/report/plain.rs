@@ -12,7 +12,10 @@ pub(super) fn print(event: &Event) {
 /// An event in words; `None` for what is too much for people.
 pub(super) fn line(event: &Event) -> Option<String> {
     Some(match event {
-        Event::Started { .. } | Event::Cached { .. } | Event::Output { .. } => return None,
+        Event::Started { .. }
+        | Event::Cached { .. }
+        | Event::Output { .. }
+        | Event::Deploy { .. } => return None,
         Event::Building { node, why, .. } => format!("building {node}: {why}"),
         Event::Step { node, index, title, .. } => format!("    step {node} {index}: {title}"),
         Event::Built { node, ms, .. } => format!("   built {node} in {}", time(*ms)),

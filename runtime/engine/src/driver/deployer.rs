@@ -2,6 +2,7 @@ use super::Output;
 use crate::Error;
 use async_trait::async_trait;
 use kiln::DeploymentNode;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -51,10 +52,12 @@ pub trait Deployer: Send + Sync {
     ) -> Result<(), Error>;
 
     /// Looks at a generation until `judge` has seen enough of it. All that waits in a place is read by one poller.
-    /// `None` is a generation that is not there.
+    /// `None` is a generation that is not there. It is looked at once at least, `within` being nothing too: that is how
+    /// a fresh look is asked for. A watch that is dropped ends.
     ///
     /// # Errors
-    /// When it cannot be read, the user asks to stop, or `within` is over: then [`Waited::OutOfTime`] is `Ok`.
+    /// When it cannot be read. That `within` is over is no error, but [`Waited::OutOfTime`]; and whether the user asks to
+    /// stop is the engine's business, who may still have to wait for what it undoes.
     async fn watch(
         &self,
         deployment: &DeploymentNode,
@@ -145,7 +148,7 @@ pub struct Launch<'a> {
 }
 
 /// How many servers a generation has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capacity {
     /// At least.
     pub min: u32,
@@ -156,7 +159,7 @@ pub struct Capacity {
 }
 
 /// What runs of one deployment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Observed {
     /// Its name.
     pub deployment: String,
@@ -169,7 +172,7 @@ pub struct Observed {
 }
 
 /// One immutable group of servers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Generation {
     /// Its number, from 1. None is given twice.
     pub number: u32,
@@ -190,7 +193,7 @@ pub struct Generation {
 }
 
 /// One server of a generation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Server {
     /// Its keeper's name for it: `i-…`.
     pub id: String,
@@ -201,7 +204,8 @@ pub struct Server {
 }
 
 /// Whether a server works.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ServerHealth {
     /// It starts, or nobody has asked it often enough.
     Starting,
@@ -214,7 +218,7 @@ pub enum ServerHealth {
 }
 
 /// Something that was made for a deployment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Belonging {
     /// What it is: `auto scaling group`, `load balancer`.
     pub kind: &'static str,

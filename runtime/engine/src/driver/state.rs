@@ -27,6 +27,13 @@ pub trait State: Send + Sync {
     /// # Errors
     /// When it cannot be read.
     async fn history(&self, deployment: &str) -> Result<Vec<HistoryEntry>, Error>;
+
+    /// What was begun and has not ended, by deployment: one listing, whatever the number of deployments. Of those
+    /// whose lease is held it may be about to end.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    async fn intents(&self) -> Result<BTreeMap<String, Intent>, Error>;
 }
 
 /// The right to change a deployment, until it is given back. Dropping it gives it back later, when its time is over.
@@ -103,14 +110,16 @@ pub struct Intent {
     pub holder: Holder,
     /// Seconds since 1970.
     pub at: u64,
+    /// What the history says when it ends well: also when somebody else has to end it.
+    pub ending: HistoryEntry,
 }
 
-/// One deploy or rollback that ended.
+/// One deploy, rollback or adjustment that ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistoryEntry {
     /// The generation.
     pub generation: u32,
-    /// What was done: `deploy`, `rollback`, `destroy`.
+    /// What was done: `deploy`, `rollback`, `adjust`, `destroy`.
     pub action: String,
     /// Why, in words.
     pub why: String,

