@@ -4,7 +4,7 @@ use cargo_metadata::{CargoOpt, Metadata, MetadataCommand, Package, PackageId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Each crate of the workspace with those it may use. Tests may use any.
-const ALLOWED: [(&str, &[&str]); 13] = [
+const ALLOWED: [(&str, &[&str]); 14] = [
     ("kiln-rules", &[]),
     ("kiln-macros", &["kiln-rules"]),
     ("kiln", &["kiln-macros", "kiln-rules"]),
@@ -12,8 +12,9 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ("kiln-ssh", &[]),
     ("kiln-sandbox", &["kiln-engine", "kiln"]),
     ("kiln-ec2", &["kiln-ssh", "kiln-engine", "kiln"]),
+    ("kiln-state", &["kiln-engine"]),
     ("kiln-cli", &["kiln-sandbox", "kiln-engine", "kiln"]),
-    ("kiln-host-ec2", &["kiln-ec2", "kiln-cli", "kiln-engine", "kiln"]),
+    ("kiln-host-ec2", &["kiln-ec2", "kiln-state", "kiln-cli", "kiln-engine", "kiln"]),
     ("recipes", &["kiln"]),
     ("kiln-tests", &[]),
     ("kiln-load", &[]),
