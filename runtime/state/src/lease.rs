@@ -1,7 +1,7 @@
 use crate::clock::Moment;
-use crate::history;
 use crate::place::{Place, Put};
 use crate::stored::Stored;
+use crate::{begun, history};
 use async_trait::async_trait;
 use kiln_engine::Error;
 use kiln_engine::driver::{HistoryEntry, Holder, Intent, Lease};
@@ -172,7 +172,20 @@ impl Lease for Held {
     }
 
     async fn intend(&self, intent: Option<&Intent>) -> Result<(), Error> {
-        self.ours.write_surely(|stored| Stored { intent: intent.cloned(), ..stored }).await
+        let place = self.ours.place.as_ref();
+        let deployment = &self.ours.deployment;
+        let before = self.intent().await?;
+        if let Some(intent) = intent {
+            self.check()?;
+            begun::mark(place, deployment, intent).await?;
+        }
+        self.ours.write_surely(|stored| Stored { intent: intent.cloned(), ..stored }).await?;
+        match before {
+            Some(before) if intent.is_none_or(|now| now.holder.run != before.holder.run) => {
+                begun::clear(place, deployment, &before).await
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn record(&self, entry: &HistoryEntry) -> Result<(), Error> {

@@ -4,6 +4,7 @@
 //!
 //! - `lease.json`: who has the right to change it, and what they were about to do. One object, so that a process that
 //!   has lost its lease cannot write an intent either: both are one conditional put.
+//! - `../.begun/DEPLOYMENT.RUN`: empty; says that the lease may have an intent. One listing finds all of them.
 //! - `history/000001.json`, …: what was done, one object an entry, never written again.
 //! - `clock`: written to learn what time it is *there*. Whether a lease has ended is told by the times at which the place itself
 //!   wrote two objects, never by the clocks of two machines.
@@ -11,6 +12,7 @@
 //! This crate knows no deployment from another and nothing of what runs.
 
 mod address;
+mod begun;
 mod clock;
 mod stored;
 

@@ -1,10 +1,11 @@
 use crate::clock::Moment;
 use crate::lease::{Attempt, Held};
 use crate::place::{Folder, Place};
-use crate::{Bucket, history};
+use crate::{Bucket, begun, history};
 use async_trait::async_trait;
 use kiln_engine::Error;
-use kiln_engine::driver::{HistoryEntry, Holder, Lease, NotYours, State};
+use kiln_engine::driver::{HistoryEntry, Holder, Intent, Lease, NotYours, State};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -62,6 +63,10 @@ impl State for Shared {
     async fn history(&self, deployment: &str) -> Result<Vec<HistoryEntry>, Error> {
         check(deployment)?;
         history::read(&self.place, deployment).await
+    }
+
+    async fn intents(&self) -> Result<BTreeMap<String, Intent>, Error> {
+        begun::intents(self.place.as_ref()).await
     }
 }
 

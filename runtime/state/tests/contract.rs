@@ -90,11 +90,14 @@ async fn an_intent_stays_until_it_has_ended_whoever_has_the_lease() {
         let state = place.state(MINUTE).await;
         let lease = state.lease("production", &holder("a"), NO_WAIT).await.unwrap();
         assert_eq!(lease.intent().await.unwrap(), None);
+        assert!(state.intents().await.unwrap().is_empty());
         lease.intend(Some(&intent(4))).await.unwrap();
         lease.release().await.unwrap();
+        assert_eq!(state.intents().await.unwrap(), [("production".into(), intent(4))].into());
         let lease = state.lease("production", &holder("b"), NO_WAIT).await.unwrap();
         assert_eq!(lease.intent().await.unwrap(), Some(intent(4)));
         lease.intend(None).await.unwrap();
+        assert!(state.intents().await.unwrap().is_empty());
         assert_eq!(lease.intent().await.unwrap(), None);
         lease.release().await.unwrap();
     }

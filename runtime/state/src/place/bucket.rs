@@ -55,6 +55,8 @@ impl Bucket {
             .with_bucket_name(name)
             .with_region(region)
             .with_retry(retry)
+            // One object at a time is all that is ever removed.
+            .with_disable_bulk_delete(true)
             .with_credentials(Arc::new(Provider(credentials)));
         if let Some(endpoint) = endpoint {
             builder = builder
@@ -79,7 +81,7 @@ impl Bucket {
         let message = format!("cannot {doing} `{path}` of the state `{}`", self.name);
         let help = match &error {
             StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. } => {
-                "these credentials need `s3:GetObject`, `s3:PutObject` and `s3:ListBucket` there"
+                "these credentials need `s3:GetObject`, `s3:PutObject`, `s3:DeleteObject` and `s3:ListBucket` there"
             }
             StoreError::NotFound { .. } => "make the bucket, or name another place with `--state`",
             _ => "look at the bucket, its region and the endpoint; `--state` names another place",
@@ -143,6 +145,13 @@ impl Place for Bucket {
         let head = self.s3.head(&self.path(path)).await;
         let head = head.map_err(|error| self.failed("read", path, error))?;
         Ok(head.last_modified.into())
+    }
+
+    async fn remove(&self, path: &str) -> Result<(), Error> {
+        match self.s3.delete(&self.path(path)).await {
+            Err(StoreError::NotFound { source, .. }) if !is_no_bucket(source.as_ref()) => Ok(()),
+            removed => removed.map_err(|error| self.failed("remove", path, error)),
+        }
     }
 
     async fn list(&self, folder: &str) -> Result<Vec<String>, Error> {

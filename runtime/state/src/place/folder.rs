@@ -68,6 +68,14 @@ impl Place for Folder {
         .await
     }
 
+    async fn remove(&self, path: &str) -> Result<(), Error> {
+        self.blocking(path, "remove", |path| match std::fs::remove_file(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        })
+        .await
+    }
+
     async fn list(&self, folder: &str) -> Result<Vec<String>, Error> {
         self.blocking(folder, "list", |path| {
             let entries = match std::fs::read_dir(path) {

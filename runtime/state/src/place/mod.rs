@@ -28,6 +28,9 @@ pub(crate) trait Place: Send + Sync {
     /// Writes an object, whatever is there, and says when that was by the clock of the place.
     async fn touch(&self, path: &str, bytes: Vec<u8>) -> Result<SystemTime, Error>;
 
+    /// Removes an object; there need not be one.
+    async fn remove(&self, path: &str) -> Result<(), Error>;
+
     /// The names of the objects in a folder, sorted.
     async fn list(&self, folder: &str) -> Result<Vec<String>, Error>;
 }

@@ -20,6 +20,7 @@ pub fn intent(generation: u32) -> Intent {
         capacity: Capacity { min: 1, desired: 2, max: 3 },
         holder: holder("a"),
         at: 1_700_000_000,
+        ending: entry(generation),
     }
 }
 
