@@ -1,4 +1,4 @@
-//! Kiln's model: machine images as data, declared in Rust.
+//! Kiln's model: machine images and their deployments as data, declared in Rust.
 //!
 //! What a recipe sees. [`image!`] expands to the builder calls of this crate, and a recipe can be
 //! written by hand with the same builder. The result is a [`Document`]: plain data that the host reads.
@@ -38,8 +38,9 @@ pub use base::{Base, Debian, OciLayout, RootArchive, debian, oci_layout, root_ar
 #[doc(hidden)]
 pub use chain::Chain;
 pub use deployment::{
-    DeploymentNode, Ec2Target, Health, HealthCheck, LoadBalancer, LoadBalancerKind,
-    NewLoadBalancer, Replicas, Strategy, TargetNode,
+    Deployment, DeploymentNode, Ec2Target, Health, HealthCheck, LoadBalancer, LoadBalancerKind,
+    NewLoadBalancer, ReplicaBounds, Replicas, Strategy, TargetNode, health, load_balancer,
+    strategy, target,
 };
 pub use document::{BaseNode, BuilderNode, Document, ImageNode, LayerNode, Version};
 pub use ec2::{Address, Ec2, Volume, ec2};
@@ -60,8 +61,9 @@ pub mod prelude {
     #[cfg(feature = "macros")]
     pub use crate::image;
     pub use crate::{
-        Address, Document, Image, Layer, Step, Test, Volume, ami, ami_parameter, debian, ec2,
-        newest_ami, oci_layout, root_archive, scratch, step,
+        Address, Deployment, Document, Image, Layer, ReplicaBounds, Step, Test, Volume, ami,
+        ami_parameter, debian, ec2, health, load_balancer, newest_ami, oci_layout, root_archive,
+        scratch, step, strategy, target,
     };
 }
 

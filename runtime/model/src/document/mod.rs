@@ -7,7 +7,7 @@ mod tests;
 
 pub use node::{BaseNode, BuilderNode, ImageNode, LayerNode};
 
-use crate::{Base, DeploymentNode, Ec2, Image, Problem, Problems};
+use crate::{Base, Deployment, DeploymentNode, Ec2, Image, Origin, Problem, Problems};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -41,6 +41,9 @@ pub struct Document {
     /// The recipes as they were added: what [`Document::image`] compares names by.
     #[serde(skip)]
     recipes: Vec<Image>,
+    /// The same of [`Document::deployment`].
+    #[serde(skip)]
+    deployed: Vec<Deployment>,
 }
 
 impl Default for Document {
@@ -59,6 +62,7 @@ impl Document {
             deployments: Vec::new(),
             problems: Vec::new(),
             recipes: Vec::new(),
+            deployed: Vec::new(),
         }
     }
 
@@ -66,6 +70,17 @@ impl Document {
     #[must_use]
     pub fn image(mut self, image: Image) -> Self {
         self.add(image);
+        self
+    }
+
+    /// Adds a deployment, and before it its image and what that is based on. The same deployment added twice is one.
+    #[must_use]
+    pub fn deployment(mut self, deployment: Deployment) -> Self {
+        // Its origin is that of its builder calls: the same deployment is equal to itself.
+        if !self.deployed.contains(&deployment) {
+            self.deployed.push(deployment.clone());
+            self.deploy(deployment);
+        }
         self
     }
 
@@ -87,7 +102,14 @@ impl Document {
         &self.deployments
     }
 
-    /// Whether any image is to be baked on EC2, for which not every host has the driver.
+    /// The images, bases first, and the deployments, which name them by their index.
+    #[must_use]
+    pub fn into_parts(self) -> (Vec<ImageNode>, Vec<DeploymentNode>) {
+        (self.images, self.deployments)
+    }
+
+    /// Whether any image is to be baked on EC2, for which not every host has the driver. Where deployments run
+    /// is not asked: a bake needs nothing of it.
     #[must_use]
     pub fn names_ec2(&self) -> bool {
         self.images.iter().any(|image| matches!(image.builder, Some(BuilderNode::Ec2(_))))
@@ -135,9 +157,10 @@ impl Document {
             problems.push(
                 &image.origin,
                 format!("two different images are named `{}`", image.name),
-                Some("give one of them a name of its own with `.named(\"…\")`".into()),
+                Some(OWN_NAME.into()),
             );
         }
+        self.name_is_free_of_deployments(&image.name, &image.origin, &mut problems);
         let mut env = match base {
             BaseNode::Image(index) => self.images[index].env.clone(),
             _ => BTreeMap::new(),
@@ -184,4 +207,36 @@ impl Document {
             _ => own,
         }
     }
+
+    fn deploy(&mut self, mut deployment: Deployment) {
+        let image = deployment.take_image().map(|image| self.add(image));
+        let mut problems = Problems::default();
+        let image = image.map(|index| (index, &self.images[index]));
+        let node = deployment.into_node(image, &mut problems);
+        if self.deployments.iter().any(|known| known.name == node.name) {
+            problems.push(
+                &node.origin,
+                format!("two different deployments are named `{}`", node.name),
+                Some(OWN_NAME.into()),
+            );
+        }
+        if self.images.iter().any(|known| known.name == node.name) {
+            problems.push(&node.origin, both_named(&node.name), Some(OWN_NAME.into()));
+        }
+        self.problems.extend(problems.into_vec());
+        self.deployments.push(node);
+    }
+
+    fn name_is_free_of_deployments(&self, name: &str, origin: &Origin, problems: &mut Problems) {
+        if self.deployments.iter().any(|known| known.name == name) {
+            problems.push(origin, both_named(name), Some(OWN_NAME.into()));
+        }
+    }
+}
+
+/// What to do about a name that two things have.
+const OWN_NAME: &str = "give one of them a name of its own with `.named(\"…\")`";
+
+fn both_named(name: &str) -> String {
+    format!("an image and a deployment are both named `{name}`")
 }

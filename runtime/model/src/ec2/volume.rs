@@ -84,7 +84,7 @@ impl Volume {
         self
     }
 
-    pub(super) fn check(&self, origin: &Origin, problems: &mut Problems) {
+    pub(crate) fn check(&self, origin: &Origin, problems: &mut Problems) {
         let Self { size, kind, iops, throughput } = self;
         let [size, iops, throughput] = [size, iops, throughput].map(|value| value.map(u64::from));
         // Bounds are those of the kind, where it is one.

@@ -13,4 +13,4 @@ pub use health::{
 };
 pub use network::{certificate, cidr, in_region, target_group};
 pub use replicas::{keep_previous, replicas, step};
-pub use traffic::{balancer_subnets, declared, drain, ports};
+pub use traffic::{another_port, balancer_subnets, declared, drain, no_port};

@@ -2,18 +2,16 @@ use super::health::seconds;
 use crate::{Fault, port};
 use std::time::Duration;
 
-/// The ports that servers listen on.
+/// A port that servers listen on, beside those that were declared before it.
 ///
 /// # Errors
-/// When one is out of range, or there twice.
-pub fn ports(numbers: &[u64]) -> Result<(), Fault> {
-    for (at, number) in numbers.iter().enumerate() {
-        port(*number)?;
-        if numbers[..at].contains(number) {
-            return Err(
-                Fault::new(format!("port `{number}` is declared twice")).help("remove one of them")
-            );
-        }
+/// When it is out of range, or one of them.
+pub fn another_port(number: u64, before: &[u64]) -> Result<(), Fault> {
+    port(number)?;
+    if before.contains(&number) {
+        return Err(
+            Fault::new(format!("port `{number}` is declared twice")).help("remove one of them")
+        );
     }
     Ok(())
 }
@@ -34,6 +32,16 @@ pub fn declared(who: &str, port: u64, ports: &[u64]) -> Result<(), Fault> {
         }
     };
     Err(Fault::new(format!("{who} asks for port `{port}`, which nobody declares")).help(help))
+}
+
+/// What is wrong where somebody names no port, and the servers listen on none or on several.
+#[must_use]
+pub fn no_port(who: &str, declared: usize) -> Fault {
+    let help = match declared {
+        0 => "declare the ports that servers listen on: `ports: [80]`",
+        _ => "the deployment declares several: name one of them",
+    };
+    Fault::new(format!("{who} has no port")).help(help)
 }
 
 /// How long open requests are given when a server is taken out, in whole seconds: 0 s to an hour.
@@ -62,8 +70,10 @@ mod tests {
 
     #[test]
     fn ports_are_in_range_and_there_once() {
-        assert_eq!(ports(&[80, 443]), Ok(()));
-        assert!(ports(&[0]).is_err() && ports(&[65536]).is_err() && ports(&[80, 80]).is_err());
+        assert_eq!(another_port(443, &[80]), Ok(()));
+        for bad in [0, 65536, 80] {
+            assert!(another_port(bad, &[80]).is_err(), "{bad}");
+        }
     }
 
     #[test]
