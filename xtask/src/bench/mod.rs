@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: how fast Kiln is, beside BuildKit, buildah, `b3sum`, Packer, Ansible, pyinfra, scp and
-//! rsync, all in one run.
+//! `cargo xtask bench`: how fast Kiln is, beside BuildKit, buildah, `b3sum`, Packer, Terraform, Ansible, pyinfra,
+//! scp and rsync, all in one run.
 //!
 //! What is compared runs in turn (A B C A B C …), so that a busy moment hits all of them. Each build is
 //! checked for having built exactly what it should have. Daemons end, and files go, also after a failure.
@@ -8,6 +8,7 @@ mod checkout;
 mod clone;
 mod cloud;
 mod daemon;
+mod deployments;
 mod ec2;
 mod edit;
 mod hashing;
@@ -102,6 +103,9 @@ fn all(
     }
     if options.wants("ec2") {
         rows.extend(ec2::run(workspace, options, place, checkout)?);
+    }
+    if options.wants("deployments") {
+        rows.extend(deployments::run(options, place, checkout)?);
     }
     if options.fresh_clone {
         rows.extend(clone::run(workspace, place)?);

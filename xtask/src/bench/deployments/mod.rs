@@ -1,0 +1,73 @@
+//! What a plan costs when nothing changed, beside Terraform on as many resources.
+
+mod engine;
+mod terraform;
+
+use super::checkout::Checkout;
+use super::machine;
+use super::measure::Sample;
+use super::options::Options;
+use super::place::Place;
+use super::table::{Row, Target};
+use crate::{programs, say};
+use anyhow::Result;
+use std::path::PathBuf;
+
+/// How many times as fast as Terraform a plan is to be.
+const FACTOR: f64 = 20.0;
+
+/// Nodes to plan: deployments with an image of few layers, and images with their layers that few deployments run.
+const DEPLOYMENTS: usize = 1_000;
+const NODES: usize = 10_000;
+
+/// All cases by all that are there.
+pub(super) fn run(options: &Options, place: &Place, checkout: &Checkout) -> Result<Vec<Row>> {
+    let terraform = programs::find("terraform");
+    if terraform.is_none() {
+        say::line("bench: there is no `terraform` to compare with: its rows are left out");
+    }
+    let engine = engine::Engine::new(checkout)?;
+    let mut rows = Vec::new();
+    for (case, deployments, nodes) in [
+        (format!("plan of {DEPLOYMENTS} deployments, nothing changed"), DEPLOYMENTS, DEPLOYMENTS),
+        (format!("plan of {NODES} nodes, nothing changed"), NODES / 10, NODES),
+    ] {
+        say::line(&format!("bench: {case}"));
+        let load = machine::load();
+        let mut kiln = Row::new(&case, "kiln, from its Document and what runs", load);
+        let mut other = Row::new(&case, "terraform plan", load);
+        let other_tool = other_tool(terraform.clone(), place, nodes)?;
+        // The first round warms the page cache.
+        for round in 0..=options.runs {
+            let ours = engine.plan(deployments, nodes)?;
+            let theirs = other_tool.as_ref().map(terraform::Terraform::plan).transpose()?;
+            if round > 0 {
+                kiln.samples.push(ours);
+                other.samples.extend(theirs);
+            }
+        }
+        if other_tool.is_some() {
+            kiln.targets.push(faster(&kiln, &other));
+        }
+        rows.extend([kiln, other].into_iter().filter(|row| !row.samples.is_empty()));
+    }
+    Ok(rows)
+}
+
+fn other_tool(
+    program: Option<PathBuf>,
+    place: &Place,
+    resources: usize,
+) -> Result<Option<terraform::Terraform>> {
+    let made = program.map(|program| {
+        let dir = place.dir(&format!("terraform-{resources}"))?;
+        terraform::Terraform::new(program, dir, resources)
+    });
+    made.transpose()
+}
+
+fn faster(kiln: &Row, terraform: &Row) -> Target {
+    let is = terraform.median().as_secs_f64() / kiln.median().as_secs_f64();
+    let text = format!("at least {FACTOR} times as fast as Terraform (is {is:.1})");
+    Target { text, met: is >= FACTOR }
+}
