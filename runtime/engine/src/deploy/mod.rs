@@ -4,10 +4,15 @@
 //! nothing for granted that it has not just looked at, because anybody may have been there before.
 
 mod change;
+mod compare;
 mod desired;
+mod fingerprint;
+mod goal;
 mod plan;
 mod reason;
 mod run;
+mod standing;
+mod weigh;
 
 pub use change::{Change, PlannedDeployment};
 pub use desired::{ArtifactState, Desired, ImageState, LayerKey};

@@ -1,3 +1,4 @@
+use super::weigh::Known;
 use super::{Change, Desired, PlannedDeployment};
 use crate::driver::{Deployer, HistoryEntry, Intent, Observed};
 use crate::{Digest, Error};
@@ -49,8 +50,29 @@ impl Plan {
     /// Histories are only needed of deployments in which something differs: a first plan without any says in which
     /// ([`Self::work`]), so that nothing changed reads none.
     #[must_use]
-    pub fn make(_places: &[Place<'_>], _past: Past<'_>) -> Self {
-        Self { deployments: Vec::new() }
+    pub fn make(places: &[Place<'_>], past: Past<'_>) -> Self {
+        let (mut deployments, mut orphans) = (Vec::new(), Vec::new());
+        for place in places {
+            let found = place.observed.iter();
+            let mut observed: BTreeMap<&str, &Observed> =
+                found.map(|observed| (observed.deployment.as_str(), observed)).collect();
+            let known = |name: &str, observed| Known {
+                place: place.name,
+                deployer: place.deployer,
+                observed,
+                history: past.histories.get(name).map_or(&[], Vec::as_slice),
+                intent: past.intents.get(name),
+            };
+            for desired in place.desired {
+                let name = &desired.node.name;
+                let runs = observed.remove(name.as_str());
+                deployments.push(known(name, runs).plan(desired));
+            }
+            let left = observed.into_iter();
+            orphans.extend(left.filter_map(|(name, runs)| known(name, Some(runs)).orphan()));
+        }
+        deployments.extend(orphans);
+        Self { deployments }
     }
 
     /// Those that a deploy changes.

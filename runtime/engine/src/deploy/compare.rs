@@ -1,0 +1,161 @@
+use super::goal::{AFTER_BAKE, Goal};
+use super::{ArtifactState, Difference, Reason};
+use crate::driver::{Capacity, Declared, Deployer, Generation, HistoryEntry, ServerHealth, Traits};
+use kiln::{Replicas, Strategy};
+
+/// In what a generation that runs differs from what is declared.
+pub(super) struct Comparison {
+    /// What only another generation can change.
+    pub(super) rolls: Vec<Reason>,
+    /// What changes while it runs.
+    pub(super) adjusts: Vec<Reason>,
+    /// What is only shown.
+    pub(super) shown: Vec<Reason>,
+}
+
+/// Compares a generation, and what stands before it, with what is declared. What the last entry of the history says of
+/// it tells drift from a changed recipe.
+pub(super) fn compare(
+    deployer: &dyn Deployer,
+    goal: &Goal<'_>,
+    generation: &Generation,
+    front: &Traits,
+    entry: Option<&HistoryEntry>,
+) -> Comparison {
+    let mut rolls = Vec::new();
+    let differs = |image: &str| goal.image.artifact() != Some(image);
+    if differs(&generation.image) {
+        let why = image_change(goal, generation, entry);
+        rolls.push(Reason::Image { image: goal.image.name.clone(), why });
+    }
+    let declared = &goal.declared;
+    let artifact = goal.image.artifact().unwrap_or(AFTER_BAKE);
+    let launch = differences(&generation.launch, &declared.launch, entry.map(|e| &e.launch));
+    let names_image = |found: &Difference| {
+        // The image has said so already, in better words.
+        let was = found.runs.as_deref().unwrap_or(&generation.image);
+        found.declared.as_deref() == Some(artifact) && (was == generation.image || !goal.is_baked())
+    };
+    rolls.extend(launch.into_iter().filter(|d| !names_image(d)).map(Reason::Launch));
+
+    let mut adjusts = Vec::new();
+    if !generation.attached {
+        adjusts.push(Reason::Detached { generation: generation.number });
+    }
+    let capacity = wanted(goal.node.replicas, Some(generation.capacity));
+    let moved = generation.capacity != capacity;
+    let others = generation.running != declared.running || *front != declared.front;
+    if moved || others {
+        // What was declared then is only worked out where something differs.
+        let prior: Option<Declared> =
+            entry.map(|entry| deployer.declared(&entry.deployment, &entry.image));
+        if moved {
+            let drift = entry.is_some_and(|entry| entry.deployment.replicas == goal.node.replicas);
+            let runs = generation.capacity;
+            adjusts.push(Reason::Capacity { runs, declared: capacity, drift });
+        }
+        let prior = prior.as_ref();
+        let found = differences(front, &declared.front, prior.map(|prior| &prior.front));
+        adjusts.extend(found.into_iter().map(Reason::Front));
+        let was = prior.map(|prior| &prior.running);
+        let found = differences(&generation.running, &declared.running, was);
+        adjusts.extend(found.into_iter().map(Reason::Running));
+    }
+    Comparison { rolls, adjusts, shown: ill(generation) }
+}
+
+/// Whether a generation is just what is declared, whatever its capacity, traffic and tags.
+pub(super) fn is_declared(goal: &Goal<'_>, generation: &Generation) -> bool {
+    goal.image.artifact() == Some(&generation.image) && generation.launch == goal.declared.launch
+}
+
+/// How many servers a generation is to have. Where something may move the number, it stays where that has put it.
+pub(super) fn wanted(replicas: Replicas, now: Option<Capacity>) -> Capacity {
+    let Replicas { min, desired, max } = replicas;
+    let desired = match now {
+        Some(now) if min < max => now.desired.clamp(min, max),
+        _ => desired,
+    };
+    Capacity { min, desired, max }
+}
+
+/// How many generations a strategy keeps that have no traffic.
+pub(super) fn kept(strategy: Strategy) -> usize {
+    match strategy {
+        Strategy::RedBlack { keep_previous } => {
+            usize::try_from(keep_previous).unwrap_or(usize::MAX)
+        }
+        Strategy::Rolling { .. } => 0,
+    }
+}
+
+/// Where two differ, by name. What differs from what runs and was the same when it was deployed is drift.
+fn differences(runs: &Traits, declared: &Traits, then: Option<&Traits>) -> Vec<Difference> {
+    if runs == declared {
+        return Vec::new();
+    }
+    let names = declared.keys().chain(runs.keys().filter(|name| !declared.contains_key(*name)));
+    let found = names.filter_map(|name| {
+        let (is, to_be) = (runs.get(name), declared.get(name));
+        (is != to_be).then(|| Difference {
+            name: name.clone(),
+            runs: is.cloned(),
+            declared: to_be.cloned(),
+            drift: then.is_some_and(|then| then.get(name) == to_be),
+        })
+    });
+    found.collect()
+}
+
+/// What about the image is another than in the generation that runs.
+fn image_change(goal: &Goal<'_>, runs: &Generation, entry: Option<&HistoryEntry>) -> String {
+    let artifact = match &goal.image.artifact {
+        ArtifactState::AfterBake { why } => return why.clone(),
+        ArtifactState::Baked(artifact) => artifact,
+    };
+    let Some(entry) = entry else { return format!("`{}` became `{artifact}`", runs.image) };
+    if goal.image.key.as_deref() == Some(&entry.image_key) {
+        return "it was baked again".into();
+    }
+    let layers = goal.image.layers.iter();
+    let (known, new): (Vec<_>, Vec<_>) =
+        layers.partition(|layer| entry.layers.contains_key(&layer.layer));
+    if known.is_empty() && !new.is_empty() {
+        return "another image".into();
+    }
+    let own = format!("{}/", goal.image.name);
+    let short = |layer: &str| layer.strip_prefix(&own).unwrap_or(layer).to_owned();
+    // Keys change from a layer on: the first one is the one that was edited.
+    let changed = goal
+        .image
+        .layers
+        .iter()
+        .find(|layer| entry.layers.get(&layer.layer).is_none_or(|key| *key != layer.key));
+    match changed {
+        Some(layer) if entry.layers.contains_key(&layer.layer) => {
+            format!("layer `{}` changed", short(&layer.layer))
+        }
+        Some(layer) => format!("layer `{}` is new", short(&layer.layer)),
+        None => match entry.layers.len() > goal.image.layers.len() {
+            true => "layers are gone".into(),
+            false => format!("`{}` became `{artifact}`", runs.image),
+        },
+    }
+}
+
+fn ill(generation: &Generation) -> Vec<Reason> {
+    let stays = generation.servers.iter().filter(|server| server.health != ServerHealth::Leaving);
+    let servers = u32::try_from(stays.count()).unwrap_or(u32::MAX);
+    let of = generation.capacity.desired;
+    let mut shown = Vec::new();
+    if servers < of {
+        shown.push(Reason::Missing { servers, of });
+    }
+    shown.extend(generation.servers.iter().filter_map(|server| match &server.health {
+        ServerHealth::Unhealthy(why) => {
+            Some(Reason::Unhealthy { server: server.id.clone(), why: why.clone() })
+        }
+        _ => None,
+    }));
+    shown
+}
