@@ -15,11 +15,12 @@ from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
 from .copies import Copies
 from .images import Images
 from .launch import Launch
+from .launch_templates import Templates
 from .plane import Plane
 from .storage import Storage
 
 
-class LabBackend(Launch, Copies, Images, Storage, EC2Backend):
+class LabBackend(Launch, Templates, Copies, Images, Storage, EC2Backend):
     """EC2 in one region. Only the lab's own region has machines, a default VPC and base images."""
 
     plane: ClassVar[Plane]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 HARMLESS = {
-    "AllocationId", "Architecture", "AttributeName", "AvailabilityZone", "BlockDeviceMapping", "BlockDeviceMappings",
+    "ActivityIds", "AllocationId", "Architecture", "AttributeName", "AvailabilityZone", "BlockDeviceMapping", "BlockDeviceMappings",
     "BootMode", "ClientToken", "Description", "Device", "DryRun", "Encrypted", "Filter", "Filters", "Force", "GroupId",
     "GroupName", "ImageId", "ImageIds", "ImdsSupport", "InstanceId", "InstanceIds", "InstanceType", "KeyName",
     "LaunchTemplateId", "LaunchTemplateName", "MaxCount", "MaxResults", "MetadataOptions", "MinCount", "Name", "Names",

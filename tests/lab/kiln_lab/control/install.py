@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import moto.autoscaling.urls
 import moto.ec2.models.elastic_block_store
 import moto.ec2.models.elastic_network_interfaces
 import moto.ec2.models.instances
+import moto.ec2.models.launch_templates
 import moto.ec2.urls
 import moto.ec2.utils
+from moto.autoscaling.models import autoscaling_backends
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.ec2.models import ec2_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
@@ -16,8 +19,11 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from .backend import LabBackend
 from .instance import LabInstance
 from .interface import LabInterface
+from .launch_templates import LabTemplate
 from .plane import Plane
 from .responses import LabResponse
+from .scaling.backend import LabScaling
+from .scaling.responses import LabScalingResponse
 from .storage import LabSnapshot, LabVolume
 
 FILTERS = {
@@ -38,9 +44,12 @@ def install(plane: Plane) -> tuple[Any, LabBackend]:
     moto.ec2.models.elastic_block_store.Volume = LabVolume
     moto.ec2.models.elastic_block_store.Snapshot = LabSnapshot
     moto.ec2.models.elastic_network_interfaces.NetworkInterface = LabInterface
+    moto.ec2.models.launch_templates.LaunchTemplate = LabTemplate
     moto.ec2.utils.filter_dict_attribute_mapping.update(FILTERS)
     moto.ec2.urls.url_paths["{0}/"] = LabResponse.dispatch
     # moto finds a service's URLs and its name by the module of its backend.
     ec2_backends.backend = type("Backend", (LabBackend,), {"plane": plane, "__module__": "moto.ec2.models"})
+    moto.autoscaling.urls.url_paths["{0}/$"] = LabScalingResponse.dispatch
+    autoscaling_backends.backend = type("Backend", (LabScaling,), {"plane": plane, "__module__": "moto.autoscaling.models"})
     backend = ec2_backends[DEFAULT_ACCOUNT_ID][plane.region]
     return DomainDispatcherApplication(create_backend_app), backend

@@ -30,6 +30,15 @@ IMAGE = 43.0
 REGISTER = 5.0
 """Seconds from RegisterImage until `available`: the snapshot is complete already, nothing is copied."""
 
+SCALE = 3.0
+"""Seconds from a change of a group's capacity until Auto Scaling acts."""
+
+LAUNCH_AGAIN = 20.0
+"""Seconds after a launch that failed until Auto Scaling tries again; doubled each time, up to sixteen times."""
+
+NOTICE = 30.0
+"""Seconds until Auto Scaling takes an instance that does not run, or is unhealthy, out of service."""
+
 TERMINATED_VISIBLE = 3600.0
 """Seconds for which DescribeInstances still shows a terminated instance."""
 
@@ -51,6 +60,10 @@ class Latency:
     def of(self, seconds: float) -> float:
         """What is left of `seconds` in this lab; 0 when latencies are off."""
         return seconds / self.divisor if self.on else 0.0
+
+    def declared(self, seconds: float) -> float:
+        """Seconds that the user asked for (an interval, a delay, a grace period): true when latencies are off."""
+        return seconds / self.divisor if self.on else seconds
 
     def snapshot(self, gibibytes: int) -> float:
         """Seconds until a snapshot of a volume of this size is complete."""

@@ -41,8 +41,9 @@ class Launch(InstanceBackend):
             kwargs["instance_type"] = template.get("InstanceType", "m1.small")
             kwargs["is_instance_type_default"] = False
         subnet = self._place(kwargs)
-        self._check_type(kwargs["instance_type"], image, subnet)
-        self._check_key(kwargs.get("key_name") or template.get("KeyName"))
+        self.check_type(kwargs["instance_type"], image, subnet)
+        self._check_capacity(kwargs["instance_type"], image, subnet)
+        self.check_key(kwargs.get("key_name") or template.get("KeyName"))
         self._check_groups(security_group_names, kwargs, template, subnet)
         if user_data and len(base64.b64decode(str(user_data))) > USER_DATA_LIMIT:
             raise EC2ClientError("InvalidParameterValue", f"User data is limited to {USER_DATA_LIMIT} bytes")
@@ -141,7 +142,8 @@ class Launch(InstanceBackend):
         subnet._unused_ips -= {str(address) for address in taken}
         subnet._reserved_ips = {address for address in taken if address in subnet.cidr}
 
-    def _check_type(self, name: str, image: LabImage, subnet: Subnet) -> None:
+    def check_type(self, name: str, image: LabImage, subnet: Subnet) -> None:
+        """Raises EC2's error for a type that is not there, or that does not fit the image."""
         offered = {o["InstanceType"] for o in INSTANCE_TYPE_OFFERINGS["region"].get(self.region_name, [])}
         known = INSTANCE_TYPES.get(name)
         if known is None:
@@ -177,6 +179,8 @@ class Launch(InstanceBackend):
             raise EC2ClientError(
                 "Unsupported", f"The requested configuration is not supported: {name} does not support boot mode 'uefi'."
             )
+
+    def _check_capacity(self, name: str, image: LabImage, subnet: Subnet) -> None:
         if image.architecture != ARCHITECTURE or name in self.plane.misbehaviour.no_capacity:
             raise EC2ClientError(
                 "InsufficientInstanceCapacity",
@@ -184,7 +188,8 @@ class Launch(InstanceBackend):
                 f"({subnet.availability_zone}). Our system will be working on provisioning additional capacity.",
             )
 
-    def _check_key(self, name: str | None) -> None:
+    def check_key(self, name: str | None) -> None:
+        """Raises EC2's error for a key pair that is not there."""
         if name and name not in self.key_pairs:
             raise EC2ClientError("InvalidKeyPair.NotFound", f"The key pair '{name}' does not exist")
 

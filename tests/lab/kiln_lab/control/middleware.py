@@ -81,4 +81,6 @@ def throttled(request: Request) -> tuple[int, str, str]:
     """A refusal for too many requests in the words of the service."""
     if request.service == "ec2":
         return 503, "RequestLimitExceeded", "Request limit exceeded."
+    if request.service in ("autoscaling", "elasticloadbalancing"):
+        return 400, "Throttling", "Rate exceeded"
     return 400, "ThrottlingException", "Rate exceeded"

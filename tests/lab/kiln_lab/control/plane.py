@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from .effects import Effects
+from .keeper import Keeper
 from .latency import Latency
 from .life import Life
 from .throttle import Throttle
@@ -45,6 +46,7 @@ class Plane:
         self.lock = threading.RLock()
         self.closing = threading.Event()
         self.effects = Effects(self._effect_failed)
+        self.keeper = Keeper(self.lock)
         self.life = Life(self)
         self.latency = Latency()
         self.visibility = Visibility()

@@ -17,9 +17,10 @@ from moto.ec2.responses import EC2Response
 from ..errors import LabError
 from . import unseen
 from .backend import LabBackend
+from .template_actions import TemplateActions
 
 
-class LabResponse(EC2Response):
+class LabResponse(TemplateActions, EC2Response):
     """One request. Runs under the control plane's lock."""
 
     RESPONSE_KEY_PATH_TO_TRANSFORMER = {

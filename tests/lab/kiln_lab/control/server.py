@@ -62,11 +62,13 @@ class Server:
     def start(self) -> None:
         """Answers from here on."""
         self._thread.start()
+        self.plane.keeper.start()
 
     def close(self, timeout: float = 60.0) -> None:
         """Stops answering, ends every machine, and waits for the work that is under way."""
         self._server.shutdown()
         self._server.server_close()
+        self.plane.keeper.stop()
         self.plane.closing.set()
         with self.plane.lock:
             for instance in self._live(self.backend):

@@ -11,7 +11,7 @@ from moto.ec2.exceptions import EC2ClientError
 
 from .visibility import Visibility
 
-ID = re.compile(r"(i|ami|snap|vol|sg)-[0-9a-f]+")
+ID = re.compile(r"(i|ami|snap|vol|sg|lt)-[0-9a-f]+")
 
 NOT_FOUND = {
     "i": ("InvalidInstanceID.NotFound", "The instance ID '{}' does not exist"),
@@ -19,6 +19,10 @@ NOT_FOUND = {
     "snap": ("InvalidSnapshot.NotFound", "The snapshot '{}' does not exist."),
     "vol": ("InvalidVolume.NotFound", "The volume '{}' does not exist."),
     "sg": ("InvalidGroup.NotFound", "The security group '{}' does not exist"),
+    "lt": (
+        "InvalidLaunchTemplateId.NotFound",
+        "The specified launch template, with template ID {}, does not exist.",
+    ),
     "key": ("InvalidKeyPair.NotFound", "The key pair '{}' does not exist"),
 }
 
