@@ -1,0 +1,55 @@
+use super::Outcome;
+use super::compare::{kept, wanted};
+use super::goal::Goal;
+use super::switch::Switch;
+use super::turn::{Reading, Turn};
+use crate::Error;
+use crate::driver::Traits;
+use crate::event::DeployPhase;
+
+impl Turn<'_> {
+    /// Mends what differs while the generation runs.
+    pub(super) async fn adjust(
+        &self,
+        goal: &Goal<'_>,
+        reading: &Reading,
+        why: Vec<String>,
+    ) -> Result<Outcome, Error> {
+        let standing = reading.known(self.deployer, "").standing(goal);
+        let Some(current) = standing.current else { return Ok(Outcome::Unchanged) };
+        let (node, number) = (&*goal.node, current.number);
+        self.goes_on()?;
+        let none = Traits::new();
+        let front = reading.observed.as_ref().map_or(&none, |observed| &observed.front);
+        if *front != goal.declared.front {
+            self.prepare(node).await?;
+        }
+        let capacity = wanted(node.replicas, Some(current.capacity));
+        if current.capacity != capacity || current.running != goal.declared.running {
+            self.resize(node, number, capacity).await?;
+        }
+        let grows = current.capacity.desired < capacity.desired;
+        let lost = !current.attached;
+        if lost {
+            self.attach(node, number).await?;
+        }
+        for surplus in standing.warm().into_iter().skip(kept(node.strategy)) {
+            self.remove(surplus.number).await?;
+        }
+        let mut ended = Ok(());
+        if grows || lost {
+            let switch = Switch::new(self, goal, number, &[], capacity);
+            self.say(Some(number), DeployPhase::Checking);
+            ended = switch.healthy(capacity.desired, true, switch.deadline()).await;
+        }
+        let mut entry = self.entry(goal, number, "adjust", why.join("; "));
+        entry.ms = self.ms();
+        if let Err(error) = &ended {
+            entry.failure = Some(error.chain());
+        }
+        self.lease.record(&entry).await?;
+        ended?;
+        self.say(Some(number), DeployPhase::Done { action: entry.action, ms: entry.ms });
+        Ok(Outcome::Adjusted { generation: number })
+    }
+}

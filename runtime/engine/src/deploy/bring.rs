@@ -1,0 +1,65 @@
+use super::goal::Goal;
+use super::recover::Recovered;
+use super::replace::Replacement;
+use super::turn::{Reading, Turn};
+use super::weigh::Known;
+use super::{Change, Outcome, PlannedDeployment, Work};
+use crate::Error;
+
+impl Turn<'_> {
+    /// Makes the deployment be as declared: what was begun comes to its end first, then a fresh look says what differs.
+    pub(super) async fn deploy(&self, work: &Work<'_>) -> Result<Outcome, Error> {
+        let Work { desired, planned, .. } = *work;
+        let mut reading = self.read().await?;
+        if self.run.options.exact {
+            let now = self.known(&reading, planned).plan(desired);
+            if now.world != planned.world {
+                return Err(self.moved());
+            }
+        }
+        let goal = Goal::declared(self.deployer, desired);
+        let recovered = self.recover(&goal, &reading).await?;
+        if let Recovered::GoesOn(to) = recovered {
+            let why = vec!["an unfinished deploy goes on".to_owned()];
+            let kept = reading
+                .history
+                .iter()
+                .any(|entry| entry.generation == to && entry.failure.is_none());
+            let replacement = Replacement { to, kept, action: "deploy", why };
+            let generation = self.replace(&goal, &reading, replacement).await?;
+            return Ok(Outcome::Deployed { generation });
+        }
+        if recovered == Recovered::Settled {
+            reading = self.read().await?;
+        }
+        let now = self.known(&reading, planned).plan(desired);
+        let why: Vec<String> = now.reasons.iter().map(ToString::to_string).collect();
+        let change = match now.change {
+            Change::Unfinished { then, .. } => *then,
+            change => change,
+        };
+        if change.weight() > planned.change.weight() {
+            return Err(self.moved());
+        }
+        match change {
+            Change::Nothing | Change::Orphan { .. } | Change::Unfinished { .. } => {
+                Ok(Outcome::Unchanged)
+            }
+            Change::Adjust { .. } => self.adjust(&goal, &reading, why).await,
+            Change::Create { to } | Change::Recreate { to } | Change::Roll { to, .. } => {
+                let replacement = Replacement { to, kept: false, action: "deploy", why };
+                let generation = self.replace(&goal, &reading, replacement).await?;
+                Ok(Outcome::Deployed { generation })
+            }
+        }
+    }
+
+    fn known<'a>(&'a self, reading: &'a Reading, planned: &'a PlannedDeployment) -> Known<'a> {
+        reading.known(self.deployer, &planned.place)
+    }
+
+    fn moved(&self) -> Error {
+        let message = format!("what runs of `{}` has changed since the plan", self.deployment);
+        Error::input(message).help("plan again, and look at what it says")
+    }
+}

@@ -1,0 +1,89 @@
+use super::compare::{is_declared, wanted};
+use super::goal::Goal;
+use super::switch::Switch;
+use super::turn::{Reading, Turn, healthy};
+use super::undo::Undone;
+use crate::Error;
+use crate::driver::Intent;
+use crate::event::DeployPhase;
+
+/// What became of what a run that is dead has begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Recovered {
+    /// There was nothing.
+    Nothing,
+    /// It is what is declared: this generation is to take the traffic.
+    GoesOn(u32),
+    /// It is ended, undone, or one more generation that another one takes the traffic from.
+    Settled,
+}
+
+impl Turn<'_> {
+    /// Brings what somebody has begun and not ended to where this run can go on.
+    pub(super) async fn recover(
+        &self,
+        goal: &Goal<'_>,
+        reading: &Reading,
+    ) -> Result<Recovered, Error> {
+        let known = reading.known(self.deployer, "");
+        let standing = known.standing(goal);
+        let intent = reading.intent.as_ref();
+        let Some(unfinished) = &standing.unfinished else {
+            return match intent {
+                None => Ok(Recovered::Nothing),
+                Some(intent) => self.recover_unseen(goal, reading, intent).await,
+            };
+        };
+        let generation = unfinished.generation;
+        let number = generation.number;
+        let who = unfinished.begun().map(|begun| begun.who).unwrap_or_default();
+        self.say(Some(number), DeployPhase::Recovering { who });
+        if is_declared(goal, generation) {
+            return Ok(Recovered::GoesOn(number));
+        }
+        if let (true, Some(intent)) = (unfinished.switched, intent) {
+            self.end(&intent.ending.deployment, &reading.history, &intent.ending).await?;
+            return Ok(Recovered::Settled);
+        }
+        let generations = reading.observed.iter().flat_map(|observed| &observed.generations);
+        let generations: Vec<_> = generations.cloned().collect();
+        let mut switch = Switch::new(self, goal, number, &generations, generation.capacity);
+        if switch.from.is_empty() && generation.attached && healthy(generation) > 0 {
+            // The only one that answers: the next generation takes the traffic from it.
+            return Ok(Recovered::Settled);
+        }
+        for before in &mut switch.from {
+            // While it was rolled, it has shrunk.
+            if let Some(entry) = standing.entry(before.generation) {
+                before.capacity = wanted(entry.deployment.replicas, Some(before.capacity));
+            }
+        }
+        switch.kept = standing.entry(number).is_some();
+        let why = "it is not what is declared".to_owned();
+        if switch.undo(why).await? == Undone::Wholly && intent.is_some() {
+            self.lease.intend(None).await?;
+        }
+        Ok(Recovered::Settled)
+    }
+
+    /// What was meant to be done has not left a generation that can be seen.
+    async fn recover_unseen(
+        &self,
+        goal: &Goal<'_>,
+        reading: &Reading,
+        intent: &Intent,
+    ) -> Result<Recovered, Error> {
+        let number = intent.generation;
+        self.say(Some(number), DeployPhase::Recovering { who: intent.holder.who.clone() });
+        let served = reading.history.iter().any(|entry| entry.generation == number);
+        let same = goal.image.artifact() == Some(&intent.image)
+            && goal.declared.launch == intent.ending.launch;
+        if same && !served {
+            return Ok(Recovered::GoesOn(number));
+        }
+        // Of what was made before it parts may be there.
+        self.remove(number).await?;
+        self.lease.intend(None).await?;
+        Ok(Recovered::Settled)
+    }
+}

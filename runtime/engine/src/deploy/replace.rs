@@ -1,0 +1,146 @@
+use super::compare::wanted;
+use super::goal::Goal;
+use super::switch::Switch;
+use super::turn::{Reading, Turn};
+use super::undo::Undone;
+use crate::driver::{Generation, HistoryEntry, Intent};
+use crate::{Error, event::DeployPhase};
+
+/// The generation that is to take the traffic.
+pub(super) struct Replacement {
+    pub(super) to: u32,
+    /// Whether it is there and has served before.
+    pub(super) kept: bool,
+    /// `deploy` or `rollback`.
+    pub(super) action: &'static str,
+    /// Why, in words.
+    pub(super) why: Vec<String>,
+}
+
+impl Turn<'_> {
+    /// Gives the traffic to another generation, or leaves it where it is and says why. Returns its number.
+    pub(super) async fn replace(
+        &self,
+        goal: &Goal<'_>,
+        reading: &Reading,
+        replacement: Replacement,
+    ) -> Result<u32, Error> {
+        let Replacement { to, kept, action, why } = replacement;
+        self.goes_on()?;
+        let generations = reading.observed.iter().flat_map(|observed| &observed.generations);
+        let mut generations: Vec<Generation> = generations.cloned().collect();
+        let standing = reading.known(self.deployer, "").standing(goal);
+        self.prepare(&goal.node).await?;
+        if let Some(lost) = standing.current.filter(|current| current.number != to)
+            && standing.attached().next().is_none()
+        {
+            // Somebody has taken the traffic from the one that serves: it serves until the new one can.
+            self.attach(&goal.node, lost.number).await?;
+            let found = generations.iter_mut().find(|found| found.number == lost.number);
+            found.into_iter().for_each(|found| found.attached = true);
+        }
+        let serving = generations.iter().filter(|found| found.attached && found.number != to);
+        let now = serving.max_by_key(|found| found.capacity.desired).map(|found| found.capacity);
+        let capacity = wanted(goal.node.replicas, now);
+        let mut switch = Switch::new(self, goal, to, &generations, capacity);
+        for before in &mut switch.from {
+            if let Some(entry) = standing.entry(before.generation) {
+                let declared = wanted(entry.deployment.replicas, Some(before.capacity));
+                // What a run that is dead has shrunk was declared with more.
+                if before.capacity.desired < declared.desired {
+                    before.capacity = declared;
+                }
+            }
+        }
+        switch.kept = kept;
+        let ending = self.entry(goal, to, action, why.join("; "));
+        let intent = Intent {
+            generation: to,
+            from: switch.from.iter().map(|before| before.generation).collect(),
+            image: ending.image.clone(),
+            capacity,
+            holder: self.run.options.holder.clone(),
+            at: self.at,
+            ending: ending.clone(),
+        };
+        self.lease.intend(Some(&intent)).await?;
+        self.say(Some(to), DeployPhase::Launching { why });
+        let gone = switch.go().await;
+        self.ended(goal, reading, &switch, &ending, gone).await
+    }
+
+    async fn ended(
+        &self,
+        goal: &Goal<'_>,
+        reading: &Reading,
+        switch: &Switch<'_>,
+        ending: &HistoryEntry,
+        gone: Result<(), Error>,
+    ) -> Result<u32, Error> {
+        let to = switch.to;
+        let error = match gone {
+            Ok(()) => {
+                let ended = self.end(&goal.node, &reading.history, ending).await;
+                return match ended {
+                    Ok(()) => {
+                        let phase =
+                            DeployPhase::Done { action: ending.action.clone(), ms: self.ms() };
+                        self.say(Some(to), phase);
+                        Ok(to)
+                    }
+                    Err(error) => Err(and(
+                        error,
+                        &format!("generation {to} serves; the next deploy ends what is left"),
+                    )),
+                };
+            }
+            Err(error) => error,
+        };
+        if let Err(lost) = self.lease.check() {
+            return Err(lost);
+        }
+        if switch.switched {
+            let help = format!("generation {to} serves; the next deploy ends what is left");
+            return Err(and(error, &help));
+        }
+        let undone = switch.undo(error.chain()).await;
+        self.end_badly(ending, &error).await;
+        let old: Vec<String> =
+            switch.from.iter().map(|before| before.generation.to_string()).collect();
+        let old = old.join(" and ");
+        match undone {
+            Ok(Undone::Wholly) => {
+                if let Err(error) = self.lease.intend(None).await {
+                    let message = format!("the next deploy looks after it: {}", error.chain());
+                    (self.run.events)(crate::Event::Warning { message });
+                }
+                match old.is_empty() {
+                    true => Err(and(error, &format!("nothing is left of generation {to}"))),
+                    false => Err(and(error, &format!("generation {old} serves as before"))),
+                }
+            }
+            Ok(Undone::BothServe) => {
+                let help = format!(
+                    "generation {old} cannot bear the traffic alone, so {to} serves beside it; deploy what works"
+                );
+                Err(and(error, &help))
+            }
+            Err(left) => {
+                let help =
+                    format!("it could not be undone ({}); the next deploy does", left.chain());
+                Err(and(error, &help))
+            }
+        }
+    }
+}
+
+/// Adds to what an error says to do.
+fn and(error: Error, more: &str) -> Error {
+    match error.help_text() {
+        Some(help) => {
+            let help = format!("{help}; {more}");
+            error.help(help)
+        }
+        None => error.help(more),
+    }
+}

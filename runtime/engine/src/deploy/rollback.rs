@@ -1,0 +1,118 @@
+use super::goal::Goal;
+use super::recover::Recovered;
+use super::replace::Replacement;
+use super::turn::{Reading, Turn};
+use crate::Error;
+use crate::driver::{Capacity, HistoryEntry};
+use crate::event::DeployPhase;
+use kiln::Replicas;
+
+impl Turn<'_> {
+    /// Gives the traffic to an earlier generation. Returns the number of the one that serves.
+    pub(super) async fn rollback(&self, to: Option<u32>) -> Result<u32, Error> {
+        let mut reading = self.read().await?;
+        let earlier = self.earlier(&reading, to)?;
+        let number = earlier.generation;
+        let recovered = self.recover(&self.goal(&reading, &earlier), &reading).await?;
+        if recovered == Recovered::Settled {
+            reading = self.read().await?;
+        }
+        let goal = self.goal(&reading, &earlier);
+        let standing = reading.known(self.deployer, "").standing(&goal);
+        let serves = standing.current.filter(|current| current.attached);
+        if recovered == Recovered::Nothing && serves.is_some_and(|current| current.number == number)
+        {
+            let message = format!("generation {number} of `{}` serves", self.deployment);
+            return Err(Error::input(message).help("name another one with `--to`"));
+        }
+        let (to, kept) = match recovered {
+            Recovered::GoesOn(to) => (to, standing.entry(to).is_some()),
+            _ if standing.generation(number).is_some() => (number, true),
+            _ => (standing.next, false),
+        };
+        let why = match to == number {
+            true => vec![format!("back to generation {number}")],
+            false => vec![format!("back to what generation {number} was")],
+        };
+        self.replace(&goal, &reading, Replacement { to, kept, action: "rollback", why }).await
+    }
+
+    /// What the history says of the generation that is asked for.
+    fn earlier(&self, reading: &Reading, to: Option<u32>) -> Result<HistoryEntry, Error> {
+        let name = self.deployment;
+        let rolled_back = reading
+            .intent
+            .as_ref()
+            .filter(|intent| intent.ending.action == "rollback" && to.is_none());
+        let observed = reading.observed.iter().flat_map(|observed| &observed.generations);
+        let attached = observed.filter(|found| found.attached).map(|found| found.number);
+        let mut succeeded = reading.history.iter().rev();
+        let serves = attached.max().or_else(|| {
+            let last = reading.history.iter().rfind(|entry| entry.failure.is_none());
+            last.map(|entry| entry.generation)
+        });
+        let wanted = |entry: &&HistoryEntry| {
+            let generation = entry.generation;
+            let asked = match (to, rolled_back) {
+                (Some(to), _) => generation == to,
+                // A rollback that has not ended was to there.
+                (None, Some(intent)) => generation == intent.generation,
+                (None, None) => Some(generation) != serves,
+            };
+            asked && entry.failure.is_none() && entry.action != "destroy"
+        };
+        if let Some(entry) = succeeded.find(wanted) {
+            return Ok(entry.clone());
+        }
+        let mut known: Vec<u32> = reading
+            .history
+            .iter()
+            .filter(|entry| entry.failure.is_none() && Some(entry.generation) != serves)
+            .map(|entry| entry.generation)
+            .collect();
+        known.sort_unstable();
+        known.dedup();
+        let known: Vec<String> = known.iter().map(ToString::to_string).collect();
+        let message = match to {
+            Some(to) => format!("the history of `{name}` has no generation {to} that served"),
+            None => format!("the history of `{name}` has no earlier generation that served"),
+        };
+        Err(Error::input(message).help(match known.is_empty() {
+            true => "deploy what works instead".to_owned(),
+            false => format!("there are: {}", known.join(", ")),
+        }))
+    }
+
+    /// What was deployed then, with as many servers as the traffic has now.
+    fn goal(&self, reading: &Reading, earlier: &HistoryEntry) -> Goal<'static> {
+        let mut node = earlier.deployment.clone();
+        let generations = reading.observed.iter().flat_map(|observed| &observed.generations);
+        let serving = generations.filter(|found| found.attached);
+        let now = serving.max_by_key(|found| found.capacity.desired).map(|found| found.capacity);
+        if let Some(Capacity { min, desired, max }) = now {
+            node.replicas = Replicas { min, desired, max };
+        }
+        Goal::earlier(self.deployer, earlier, node)
+    }
+
+    /// Removes everything that was made for the deployment.
+    pub(super) async fn destroy(&self) -> Result<(), Vec<Error>> {
+        let one = |error: Error| vec![error];
+        let history = self.run.state.history(self.deployment).await.map_err(one)?;
+        self.goes_on().map_err(one)?;
+        self.lease.check().map_err(one)?;
+        self.say(None, DeployPhase::Removing);
+        self.deployer.destroy(self.deployment, &self.output(None)).await?;
+        if let Some(last) = history.last() {
+            let mut entry = last.clone();
+            entry.action = "destroy".into();
+            entry.why = "everything was removed".into();
+            (entry.failure, entry.at, entry.ms) = (None, self.at, self.ms());
+            entry.who.clone_from(&self.run.options.holder.who);
+            self.lease.record(&entry).await.map_err(one)?;
+        }
+        self.lease.intend(None).await.map_err(one)?;
+        self.say(None, DeployPhase::Done { action: "destroy".into(), ms: self.ms() });
+        Ok(())
+    }
+}

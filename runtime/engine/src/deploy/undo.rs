@@ -1,0 +1,64 @@
+use super::switch::{Before, Switch, within};
+use super::turn::healthy;
+use crate::Error;
+use crate::driver::{Generation, Waited};
+use crate::event::DeployPhase;
+use std::time::Duration;
+
+/// What became of an attempt that is not gone on with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Undone {
+    /// The old generations serve as before, and nothing of the new one is left.
+    Wholly,
+    /// The old generations cannot bear the traffic alone: the new one keeps it too.
+    BothServe,
+}
+
+impl Switch<'_> {
+    /// Takes the way back. Not interrupted: nobody is helped by half of it.
+    pub(super) async fn undo(&self, why: String) -> Result<Undone, Error> {
+        self.turn.lease.check()?;
+        self.turn.say(Some(self.to), DeployPhase::Undoing { why });
+        for old in &self.from {
+            self.restore(*old).await?;
+        }
+        let new = self.turn.look_at(self.node, self.to).await?;
+        if let Some(new) = new.filter(|new| new.attached) {
+            let serves = healthy(&new) > 0;
+            if serves && !self.from.is_empty() && !self.old_ones_suffice().await? {
+                return Ok(Undone::BothServe);
+            }
+            self.turn.detach(self.node, self.to).await?;
+        }
+        if !self.kept {
+            self.turn.remove(self.to).await?;
+        }
+        Ok(Undone::Wholly)
+    }
+
+    /// Gives an old generation the servers that it had.
+    async fn restore(&self, old: Before) -> Result<(), Error> {
+        let found = self.turn.look_at(self.node, old.generation).await?;
+        match found {
+            Some(found) if found.attached && found.capacity.desired < old.capacity.desired => {
+                self.turn.resize(self.node, old.generation, old.capacity).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the old generations have, or get, enough healthy servers to bear the traffic alone.
+    async fn old_ones_suffice(&self) -> Result<bool, Error> {
+        let Some((last, others)) = self.from.split_last() else { return Ok(false) };
+        let serving = |found: &Generation| if found.attached { healthy(found) } else { 0 };
+        let mut healthy = 0;
+        for old in others {
+            let found = self.turn.look_at(self.node, old.generation).await?;
+            healthy += found.as_ref().map_or(0, serving);
+        }
+        let enough = |found: Option<&Generation>| healthy + found.map_or(0, serving) >= self.floor;
+        let patience = within(self.node).max(Duration::from_secs(1));
+        let watch = self.turn.deployer.watch(self.node, last.generation, patience, &enough);
+        Ok(matches!(watch.await?, Waited::Seen(_)))
+    }
+}
