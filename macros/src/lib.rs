@@ -1,4 +1,4 @@
-//! `image!`: a machine image as an ordinary Rust function.
+//! `image!` and `deployment!`: machine images, and what runs of them, as ordinary Rust functions.
 //!
 //! The pipeline, each stage in a module of its own: `ast` reads tokens and never fails on a value,
 //! `check` turns the raw tree into a `valid` one against the tables of `schema` and reports every
@@ -88,15 +88,94 @@ mod valid;
 /// not used is a warning (of the lint `deprecated`: the only one that a macro can raise on stable Rust).
 #[proc_macro]
 pub fn image(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
-    expand(input.into(), &check::Inputs::of_this_crate()).into()
+    expand_image(input.into(), &check::Inputs::of_this_crate()).into()
 }
 
-fn expand(input: proc_macro2::TokenStream, inputs: &check::Inputs) -> proc_macro2::TokenStream {
+/// Declares a deployment: expands to a function that returns `kiln::Deployment`.
+///
+/// ```
+/// use kiln::prelude::*;
+///
+/// image! {
+///     pub web { base: debian("bookworm"), layer packages { apt: ["nginx"] } }
+/// }
+///
+/// deployment! {
+///     /// The shop, as customers see it.
+///     pub production {
+///         image: web(),
+///         target: ec2 { region: "eu-west-1", instance_type: "t3.micro" },
+///         replicas: { min: 2, desired: 3, max: 6 },
+///         ports: [80],
+///         health: http { path: "/healthz", interval: "10s", soak: "30s" },
+///         strategy: red_black { keep_previous: 1 },
+///         load_balancer: application { listen: 80, drain: "30s" },
+///         tags: { team: "web", "cost:center": "7" },
+///     }
+/// }
+///
+/// let document = Document::new().deployment(production());
+/// assert_eq!(document.deployments()[0].replicas.desired, 3);
+/// # assert_eq!(document.problems(), []);
+/// ```
+///
+/// # Form
+///
+/// Attributes, a visibility, a name, parameters if there are any, and in braces:
+///
+/// - `image: EXPRESSION` — required; a call of the recipe that servers start from.
+/// - `target: ec2 { region: "eu-west-1", … }` — required; each key is a method of `kiln::Ec2Target`, and each may be left
+///   out, with the braces too.
+/// - `replicas: 3` or `replicas: { min: 2, desired: 3, max: 6 }` — the methods of `kiln::ReplicaBounds`.
+/// - `ports: [80, 443]` — what servers listen on.
+/// - `health: http { … }` or `health: tcp { … }` — the methods of `kiln::health::Check`.
+/// - `strategy: red_black { … }` or `strategy: rolling { … }` — the methods of what the functions of `kiln::strategy`
+///   return.
+/// - `load_balancer: application { … }`, `network { … }` or `target_group { arn: "…" }` — the methods of what the functions
+///   of `kiln::load_balancer` return.
+/// - `tags: { NAME: value, … }` — where a name that is no word stands in quotes.
+///
+/// Every value is a Rust expression, and in place of a word such as `ec2` or `http` stands any expression of its type,
+/// such as a call of a function that says what all deployments share; keys in braces after it refine it.
+///
+/// # What it expands to
+///
+/// One chain of calls on `kiln::Deployment`, one call per key, in the order written. Beside the function stand assertions
+/// that the image's region and architecture, as its `CHAIN` says them, are those of the target. This is why
+/// `image: name()` must call a recipe; a function of your own that returns an image is called from a block, which is not
+/// looked into: `image: { helper() }`.
+///
+/// # Errors
+///
+/// As of [`image!`]: all at once, and the function is there all the same.
+#[proc_macro]
+pub fn deployment(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    expand_deployment(input.into(), &check::Inputs::of_this_crate()).into()
+}
+
+fn expand_image(
+    input: proc_macro2::TokenStream,
+    inputs: &check::Inputs,
+) -> proc_macro2::TokenStream {
     let mut sink = diag::Sink::default();
-    match ast::Recipe::parse(input) {
+    match ast::Recipe::parse(input, schema::AN_IMAGE.example) {
         Ok(raw) => {
-            let recipe = check::recipe(raw, inputs, &mut sink);
-            lower::recipe(&recipe, sink)
+            let image = check::image(raw, inputs, &mut sink);
+            lower::image(&image, sink)
+        }
+        Err(error) => error.into_compile_error(),
+    }
+}
+
+fn expand_deployment(
+    input: proc_macro2::TokenStream,
+    inputs: &check::Inputs,
+) -> proc_macro2::TokenStream {
+    let mut sink = diag::Sink::default();
+    match ast::Recipe::parse(input, schema::A_DEPLOYMENT.example) {
+        Ok(raw) => {
+            let deployment = check::deployment(raw, inputs, &mut sink);
+            lower::deployment(&deployment, sink)
         }
         Err(error) => error.into_compile_error(),
     }

@@ -3,15 +3,29 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use syn::{Attribute, LitStr, Path, Visibility};
 
-/// A recipe whose name and type are certain; of its content, what is valid.
-pub(crate) struct Recipe {
+/// What makes a function of a recipe: its name and its type are certain, whatever its content.
+pub(crate) struct Head {
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) vis: Visibility,
     pub(crate) name: Ident,
     pub(crate) params: TokenStream,
     pub(crate) doc: Option<LitStr>,
+}
+
+/// An image; of its content, what is valid.
+pub(crate) struct Image {
+    pub(crate) head: Head,
     pub(crate) parent: Option<Parent>,
     pub(crate) said: Said,
+    pub(crate) parts: Vec<Part>,
+}
+
+/// A deployment; of its content, what is valid.
+pub(crate) struct Deployment {
+    pub(crate) head: Head,
+    pub(crate) image: Option<Parent>,
+    pub(crate) region: Option<Certain>,
+    pub(crate) instance_type: Option<Certain>,
     pub(crate) parts: Vec<Part>,
 }
 
@@ -19,7 +33,7 @@ pub(crate) struct Recipe {
 pub(crate) struct Parent {
     /// The path that is called.
     pub(crate) path: Path,
-    /// The first and the last token of the whole value of `base`.
+    /// The first and the last token of the whole value that calls it.
     pub(crate) value: (Span, Span),
 }
 
@@ -32,32 +46,54 @@ pub(crate) struct Said {
 
 /// What is known of a value.
 #[derive(Default)]
-pub(crate) enum Fact {
-    /// There is none: the base image's holds.
+pub(crate) enum Fact<L = LitStr> {
+    /// There is none: a default holds, or what the base image says.
     #[default]
     Unsaid,
-    /// It is computed when the recipe runs.
+    /// It is computed when the recipe runs, or it is wrong, which has been reported.
     Computed,
     /// It is this one.
-    Literal(LitStr),
+    Literal(L),
 }
 
-/// One call on the image's builder.
+impl<L> Fact<L> {
+    /// What it is, where it is known.
+    pub(crate) fn literal(&self) -> Option<&L> {
+        match self {
+            Self::Literal(literal) => Some(literal),
+            Self::Unsaid | Self::Computed => None,
+        }
+    }
+}
+
+/// A value that is known while the recipe compiles, and where it was said.
+pub(crate) struct Certain {
+    pub(crate) at: Span,
+    pub(crate) value: String,
+}
+
+impl From<&LitStr> for Certain {
+    fn from(literal: &LitStr) -> Self {
+        Self { at: literal.span(), value: literal.value() }
+    }
+}
+
+/// One call on the recipe's builder.
 pub(crate) enum Part {
-    /// `base` or `start`.
+    /// A key and its value.
     Call(Call),
-    /// `builder`, with what it stands for and the methods on it.
-    Builder { key: Ident, on: Builder, options: Vec<Call> },
+    /// A key whose value has methods: `builder`, `health`.
+    Block { key: Ident, on: On, options: Vec<Call> },
     /// `layer`, with the name's token.
     Layer { keyword: Ident, name: Ident, steps: Vec<Step> },
     /// `test`, with the name's token.
     Test { keyword: Ident, name: Ident, calls: Vec<Call> },
 }
 
-/// Where an image is baked.
-pub(crate) enum Builder {
-    /// The word `ec2`.
-    Ec2(Ident),
+/// What the methods of a block are called on.
+pub(crate) enum On {
+    /// The function of this name, in a module of `kiln` or in `kiln` itself.
+    Word { module: Option<&'static str>, word: Ident },
     /// The user's expression.
     Own(Slot),
 }
@@ -82,8 +118,8 @@ pub(crate) enum Arg {
     Value(Slot),
     /// `{ NAME: value }` as an array of pairs.
     Map { of: MapOf, pairs: Vec<(LitStr, Slot)> },
-    /// A volume by its methods.
-    Volume(Vec<Call>),
+    /// A type of `kiln`, by its methods.
+    Fields { of: &'static str, calls: Vec<Call> },
     /// A word, and the variant of `kiln::Address` that it stands for.
     Address(Ident, &'static str),
 }

@@ -17,21 +17,20 @@ pub(crate) struct Recipe {
 }
 
 impl Recipe {
-    /// Reads a recipe.
+    /// Reads a recipe. `example` is what to write where there is none.
     ///
     /// # Errors
     /// When there is no name.
-    pub(crate) fn parse(input: TokenStream) -> syn::Result<Self> {
-        Self::read.parse2(input)
+    pub(crate) fn parse(input: TokenStream, example: &str) -> syn::Result<Self> {
+        let read = |input: ParseStream<'_>| Self::read(input, example);
+        read.parse2(input)
     }
 
-    fn read(input: ParseStream<'_>) -> syn::Result<Self> {
+    fn read(input: ParseStream<'_>, example: &str) -> syn::Result<Self> {
         let attrs = input.call(Attribute::parse_outer)?;
         let vis: Visibility = input.parse()?;
         if !input.peek(Ident::peek_any) {
-            return Err(input.error(
-                "expected a recipe\nhelp: write `pub name { base: debian(\"bookworm\"), layer packages { … } }`",
-            ));
+            return Err(input.error(format!("expected a recipe\nhelp: write `{example}`")));
         }
         let name = input.call(Ident::parse_any)?;
         let params = group(input, Delimiter::Parenthesis)?;

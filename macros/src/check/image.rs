@@ -1,23 +1,20 @@
 use super::destination::Destinations;
+use super::head::{self, Split};
 use super::keys::Seen;
-use super::{Inputs, base, builder, keys, step};
+use super::{Inputs, base, builder, call, keys, step};
 use crate::ast::{Block, Body, Entry, Pair};
 use crate::diag::{self, Sink};
-use crate::schema;
-use crate::valid::{Part, Recipe};
-use crate::{ast, valid};
+use crate::valid::Part;
+use crate::{ast, schema, valid};
 use kiln_rules as rules;
 use proc_macro2::Ident;
-use quote::ToTokens as _;
 use syn::ext::IdentExt as _;
-use syn::{Attribute, Expr, ExprLit, Lit, LitStr, Meta};
 
-/// Checks a whole recipe. There is always a result, so that what refers to the recipe still compiles.
-pub(crate) fn recipe(raw: ast::Recipe, inputs: &Inputs, sink: &mut Sink) -> Recipe {
-    let ast::Recipe { attrs, vis, name, params, body, rest } = raw;
-    sink.check(&name, rules::node(&name.unraw().to_string()));
+/// Checks a whole image. There is always a result, so that what refers to it still compiles.
+pub(crate) fn image(raw: ast::Recipe, inputs: &Inputs, sink: &mut Sink) -> valid::Image {
+    let Split { head, params, body, rest } = head::split(raw, &schema::AN_IMAGE, sink);
     let mut image = Image {
-        name: &name,
+        name: &head.name,
         inputs,
         sink,
         seen: Seen::default(),
@@ -27,22 +24,14 @@ pub(crate) fn recipe(raw: ast::Recipe, inputs: &Inputs, sink: &mut Sink) -> Reci
         parts: Vec::new(),
         parent: None,
         said: valid::Said::default(),
-        params: base::parameters(params.as_ref()),
+        params,
     };
-    match body {
-        Some(body) => image.entries(body),
-        None => image.sink.error(&name, diag::missing_braces("the name of the image")),
+    if let Some(body) = body {
+        image.entries(body);
     }
-    if !rest.is_empty() && !image.parts.is_empty() {
-        let fault = diag::after_recipe(&rest);
-        image.sink.error(&rest, fault);
-    }
+    head::end(&rest, !image.parts.is_empty(), &schema::AN_IMAGE, image.sink);
     let Image { parts, parent, said, .. } = image;
-    let params = match params {
-        Some(group) => group.to_token_stream(),
-        None => quote::quote_spanned!(name.span()=> ()),
-    };
-    Recipe { doc: doc(&attrs), attrs, vis, params, parent, said, parts, name }
+    valid::Image { parent, said, parts, head }
 }
 
 struct Image<'a> {
@@ -86,7 +75,7 @@ impl Image<'_> {
 
     fn pair(&mut self, pair: Pair) -> Option<Part> {
         if pair.key == "base" && !self.seen.has("base") {
-            self.parent = pair.value.as_ref().and_then(|value| base::parent(value, &self.params));
+            self.parent = pair.value.as_ref().and_then(|value| call::parent(value, &self.params));
             let call = self.sink.nest(|sink| {
                 if let Some(value) = &pair.value {
                     base::check(value, self.inputs, sink);
@@ -172,27 +161,5 @@ impl Image<'_> {
         // `status` refines the `http` before it, wherever the recipe has them.
         calls.sort_by_key(|call| !schema::TEST.one_of.iter().any(|probe| call.key == *probe));
         Part::Test { keyword, name, calls }
-    }
-}
-
-/// The text of the doc comment, without the space that follows `///`.
-fn doc(attrs: &[Attribute]) -> Option<LitStr> {
-    let lines: Vec<LitStr> = attrs.iter().filter_map(doc_line).collect();
-    let first = lines.first()?;
-    let text: Vec<String> = lines
-        .iter()
-        .map(|line| line.value())
-        .map(|l| l.strip_prefix(' ').unwrap_or(&l).to_owned())
-        .collect();
-    Some(LitStr::new(text.join("\n").trim(), first.span()))
-}
-
-fn doc_line(attr: &Attribute) -> Option<LitStr> {
-    match &attr.meta {
-        Meta::NameValue(meta) if meta.path.is_ident("doc") => match &meta.value {
-            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.clone()),
-            _ => None,
-        },
-        _ => None,
     }
 }

@@ -42,6 +42,19 @@ pub(super) fn all(
     inputs: &Inputs,
     sink: &mut Sink,
 ) -> Vec<Call> {
+    let calls = refine(body, keys, seen, inputs, sink);
+    together(owner, keys, seen, sink);
+    calls
+}
+
+/// Checks everything in these braces, which may be missing anything: they refine what is said elsewhere.
+pub(super) fn refine(
+    body: Body,
+    keys: &Keys,
+    seen: &mut Seen,
+    inputs: &Inputs,
+    sink: &mut Sink,
+) -> Vec<Call> {
     let mut calls = Vec::new();
     for entry in body.entries {
         match entry {
@@ -52,7 +65,6 @@ pub(super) fn all(
             }
         }
     }
-    together(owner, keys, seen, sink);
     calls
 }
 

@@ -1,6 +1,6 @@
 //! Values against what their key takes. Only literals are judged: the rest is rustc's.
 
-use super::{Inputs, map, volume};
+use super::{Inputs, map, replicas, volume};
 use crate::ast::{Form, Value};
 use crate::diag::{self, Sink};
 use crate::schema::{ADDRESSES, Kind};
@@ -8,7 +8,7 @@ use crate::valid::{Arg, Slot};
 use kiln_rules as rules;
 use proc_macro2::Ident;
 use quote::ToTokens;
-use syn::{Expr, ExprLit, Lit, LitInt, LitStr};
+use syn::{Expr, ExprArray, ExprLit, Lit, LitInt, LitStr};
 
 /// Checks a value and says where it goes.
 pub(super) fn check(
@@ -23,6 +23,9 @@ pub(super) fn check(
     }
     if let (Kind::Volume, Some(group)) = (kind, value.braces()) {
         return volume::check(key, &group, inputs, sink);
+    }
+    if let (Kind::Replicas, Some(group)) = (kind, value.braces()) {
+        return replicas::check(key, &group, inputs, sink);
     }
     if let (Kind::Address, Some(word)) = (kind, value.expr().and_then(word)) {
         return address(word, key, sink);
@@ -66,7 +69,7 @@ pub(super) fn slot(key: &str, expected: &str, value: &Value, sink: &mut Sink) ->
 /// Judges an expression of a kind, where it is a literal.
 pub(super) fn expression(kind: Kind, key: &str, expr: &Expr, inputs: &Inputs, sink: &mut Sink) {
     match (kind, expr) {
-        (Kind::Any, _) => {}
+        (Kind::Any | Kind::Block(_), _) => {}
         (Kind::Map(of, rule), Expr::Array(array)) => {
             array.elems.iter().for_each(|element| map::element(of, rule, element, sink));
         }
@@ -77,7 +80,13 @@ pub(super) fn expression(kind: Kind, key: &str, expr: &Expr, inputs: &Inputs, si
             inputs.check(text, input, sink);
         }
         (Kind::Flag, Expr::Lit(ExprLit { lit: Lit::Bool(_), .. })) => {}
-        (Kind::Number, Expr::Lit(ExprLit { lit: Lit::Int(_), .. })) => {}
+        (Kind::Number | Kind::Replicas, Expr::Lit(ExprLit { lit: Lit::Int(_), .. })) => {}
+        (Kind::Count(rule), Expr::Lit(ExprLit { lit: Lit::Int(count), .. })) => {
+            if let Ok(number) = count.base10_parse() {
+                sink.check(count, rule(number));
+            }
+        }
+        (Kind::Ports, Expr::Array(array)) => ports(key, array, sink),
         (Kind::Port, Expr::Lit(ExprLit { lit: Lit::Int(port), .. })) => {
             if let Ok(number) = port.base10_parse() {
                 sink.check(port, rules::port(number));
@@ -96,6 +105,27 @@ pub(super) fn expression(kind: Kind, key: &str, expr: &Expr, inputs: &Inputs, si
             sink.error(expr, diag::wrong_type(key, kind.expected(), &describe(expr)));
         }
         _ => {}
+    }
+}
+
+fn ports(key: &str, array: &ExprArray, sink: &mut Sink) {
+    if array.elems.is_empty() {
+        sink.error(array, diag::empty_list(key));
+    }
+    let mut before = Vec::new();
+    for element in array.elems.iter().map(bare) {
+        match element {
+            Expr::Lit(ExprLit { lit: Lit::Int(port), .. }) => {
+                if let Ok(number) = port.base10_parse() {
+                    sink.check(port, rules::another_port(number, &before));
+                    before.push(number);
+                }
+            }
+            Expr::Lit(_) | Expr::Array(_) => {
+                sink.error(element, diag::wrong_type(key, "a port number", &describe(element)));
+            }
+            _ => {}
+        }
     }
 }
 

@@ -1,11 +1,11 @@
 //! `volume: { … }`: its keys, and the bounds that depend on one another.
 
-use super::Inputs;
 use super::keys::{self, Seen};
+use super::{Inputs, word};
 use crate::ast::Body;
 use crate::diag::{self, Sink};
 use crate::schema::VOLUME;
-use crate::valid::{Arg, Call, Slot};
+use crate::valid::{Arg, Call};
 use kiln_rules as rules;
 use proc_macro2::{Group, Ident};
 use syn::{LitInt, LitStr};
@@ -22,7 +22,7 @@ pub(super) fn check(key: &str, group: &Group, inputs: &Inputs, sink: &mut Sink) 
     sink.nest(|sink| {
         let calls = keys::all(body, &owner, &VOLUME, &mut seen, inputs, sink);
         bounds(&calls, &seen, sink);
-        Some(Arg::Volume(calls))
+        Some(Arg::Fields { of: "Volume", calls })
     })
 }
 
@@ -54,8 +54,5 @@ fn bounds(calls: &[Call], seen: &Seen, sink: &mut Sink) {
 }
 
 fn literal<L: syn::parse::Parse>(calls: &[Call], key: &str) -> Option<L> {
-    match &calls.iter().find(|call| call.key == key)?.arg {
-        Arg::Value(Slot::Raw(tokens)) => syn::parse2(tokens.clone()).ok(),
-        _ => None,
-    }
+    word::literal(calls.iter().find(|call| call.key == key)?)
 }

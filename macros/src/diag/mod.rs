@@ -1,7 +1,9 @@
 //! Collects the mistakes of a recipe, so that all are reported together, and holds their texts.
 
+mod across;
 mod text;
 
+pub(crate) use across::{Disagreement, WITH_BASE, WITH_IMAGE};
 pub(crate) use text::*;
 
 use kiln_rules::Fault;

@@ -39,28 +39,29 @@ pub(crate) fn unknown_step(found: &str, known: &[&str]) -> Fault {
     fault(format!("unknown step `{found}`"), Some(suggest(found, known, "known steps")))
 }
 
-pub(crate) fn unknown_builder(found: &str) -> Fault {
-    let help = match found {
-        "sandbox" => "what names no builder is baked in the sandbox: remove `builder`".into(),
-        _ => suggest(found, &["ec2"], "known builders"),
+/// A word that is none of those that a key takes. `instead` is what to do where it means something elsewhere.
+pub(crate) fn unknown_kind(
+    what: &str,
+    found: &str,
+    known: &[&str],
+    instead: Option<&str>,
+) -> Fault {
+    let help = match instead {
+        Some(instead) => instead.into(),
+        None => suggest(found, known, &format!("known {}", plural(what))),
     };
-    fault(format!("unknown builder `{found}`"), Some(help))
+    fault(format!("unknown {what} `{found}`"), Some(help))
+}
+
+fn plural(what: &str) -> String {
+    match what.strip_suffix('y') {
+        Some(stem) => format!("{stem}ies"),
+        None => format!("{what}s"),
+    }
 }
 
 pub(crate) fn unknown_word(key: &str, found: &str, known: &[&str]) -> Fault {
     fault(format!("unknown {key} `{found}`"), Some(suggest(found, known, "expected one of")))
-}
-
-pub(crate) fn other_architecture(instance_type: &str, architecture: &str, base: &str) -> String {
-    format!(
-        "`{instance_type}` is {architecture}, but the base image `{base}` is baked on another architecture\nhelp: choose instance types of one architecture"
-    )
-}
-
-pub(crate) fn other_region(region: &str, base: &str) -> String {
-    format!(
-        "baked in `{region}`, but the base image `{base}` in another region\nhelp: bake both in one region"
-    )
 }
 
 pub(crate) fn unknown_block(found: &str) -> Fault {
@@ -97,10 +98,23 @@ pub(crate) fn missing_base(image: &str) -> Fault {
     )
 }
 
+pub(crate) fn missing_key(what: &str, name: &str, key: &str) -> Fault {
+    let example = match key {
+        "target" => "add `target: ec2 { region: \"eu-west-1\" }`".to_owned(),
+        _ => format!("add `{key}: …`, the recipe that its servers start from"),
+    };
+    fault(format!("{what} `{name}` has no `{key}`"), Some(example))
+}
+
 pub(crate) fn missing_one_of(of: &str, keys: &[&str]) -> Fault {
-    let last = keys.len() - 1;
-    let words = format!("{} and `{}`", list(&keys[..last]), keys[last]);
-    fault(format!("{of} needs exactly one of {words}"), None)
+    match keys {
+        [] => fault(format!("{of} is empty"), None),
+        [only] => fault(format!("{of} needs `{only}`"), None),
+        [before @ .., last] => {
+            let words = format!("{} and `{last}`", list(before));
+            fault(format!("{of} needs exactly one of {words}"), None)
+        }
+    }
 }
 
 pub(crate) fn exclusive(found: &str, other: &str, of: &str) -> Fault {
@@ -154,10 +168,11 @@ pub(crate) fn unexpected_tokens(found: impl Display, expected: &str) -> Fault {
     fault(format!("expected {expected}, found `{}`", excerpt(found)), None)
 }
 
-pub(crate) fn after_recipe(found: impl Display) -> Fault {
+pub(crate) fn after_recipe(found: impl Display, by: &str) -> Fault {
+    let one = if by.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
     fault(
         format!("expected the end of the recipe, found `{}`", excerpt(found)),
-        Some("each recipe has an `image!` of its own".into()),
+        Some(format!("each recipe has {one} `{by}` of its own")),
     )
 }
 

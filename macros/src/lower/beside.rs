@@ -1,9 +1,9 @@
 //! What rustc checks across recipes: constants of the hidden type beside the function.
 
-use crate::diag;
-use crate::valid::{Fact, Parent, Said};
+use crate::diag::Disagreement;
+use crate::valid::{Certain, Fact, Parent, Said};
 use kiln_rules as rules;
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{Attribute, LitStr};
 
@@ -32,7 +32,7 @@ pub(super) fn chain(name: &Ident, parent: Option<&Parent>, said: &Said) -> Token
 }
 
 fn fact(fact: &Fact, method: &str, value: fn(&LitStr) -> String) -> Option<TokenStream> {
-    let method = Ident::new(method, proc_macro2::Span::call_site());
+    let method = Ident::new(method, Span::call_site());
     match fact {
         Fact::Unsaid => None,
         Fact::Computed => Some(quote!(.#method(::core::option::Option::None))),
@@ -43,33 +43,28 @@ fn fact(fact: &Fact, method: &str, value: fn(&LitStr) -> String) -> Option<Token
     }
 }
 
-/// Assertions that this recipe can be baked on top of its base image, each at the value that would not fit.
-pub(super) fn agrees(parent: Option<&Parent>, said: &Said, cfgs: &[&Attribute]) -> TokenStream {
-    let Some(Parent { path, .. }) = parent else { return TokenStream::new() };
-    let base = path.segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default();
-    let assert = |literal: &LitStr, method: &str, value: &str, text: String| {
-        let method = Ident::new(method, literal.span());
-        quote_spanned! {literal.span()=>
+/// Assertions that this recipe fits the one that it calls, each at the value that would not.
+pub(super) fn agrees(
+    called: Option<&Parent>,
+    region: Option<&Certain>,
+    instance_type: Option<&Certain>,
+    texts: &Disagreement,
+    cfgs: &[&Attribute],
+) -> TokenStream {
+    let Some(Parent { path, .. }) = called else { return TokenStream::new() };
+    let other = path.segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default();
+    let assert = |at: Span, method: &str, value: &str, text: String| {
+        let method = Ident::new(method, at);
+        quote_spanned! {at=>
             #(#cfgs)*
             const _: () = ::core::assert!(<#path>::CHAIN.#method(#value), #text);
         }
     };
-    let architecture = match &said.instance_type {
-        Fact::Literal(literal) => {
-            let name = literal.value();
-            let of = rules::architecture(&name);
-            let text = diag::other_architecture(&name, of, &base);
-            Some(assert(literal, "executes", of, text))
-        }
-        _ => None,
-    };
-    let region = match &said.region {
-        Fact::Literal(literal) => {
-            let name = literal.value();
-            let text = diag::other_region(&name, &base);
-            Some(assert(literal, "lies_in", &name, text))
-        }
-        _ => None,
-    };
+    let architecture = instance_type.map(|Certain { at, value }| {
+        let of = rules::architecture(value);
+        assert(*at, "executes", of, (texts.architecture)(value, of, &other))
+    });
+    let region = region
+        .map(|Certain { at, value }| assert(*at, "lies_in", value, (texts.region)(value, &other)));
     quote! { #architecture #region }
 }

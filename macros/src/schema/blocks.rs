@@ -1,4 +1,4 @@
-use super::{Input, Key, Keys, Kind, any, key, steps};
+use super::{BUILDERS, Input, Key, Keys, Kind, any, key, steps};
 use kiln_rules as rules;
 
 /// What stands directly in a recipe, beside its `layer` and `test` blocks.
@@ -6,7 +6,7 @@ pub(crate) const IMAGE: Keys =
     Keys::of("an image", &[key("base", Kind::Any), BUILDER, key("start", Kind::List(any))]);
 
 /// Where the image is baked.
-const BUILDER: Key = key("builder", Kind::Any);
+const BUILDER: Key = key("builder", Kind::Block(&BUILDERS));
 
 /// What an image has none of, but a layer has: for a step that is written outside of a layer.
 pub(crate) const LAYER_ONLY: &str = "steps stand in a layer: `layer name { … }`";

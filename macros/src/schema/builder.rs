@@ -1,9 +1,19 @@
-use super::{Keys, Kind, any, key};
+use super::{Keys, Kind, Word, Words, any, key};
 use crate::valid::MapOf;
 use kiln_rules as rules;
 
+/// What `builder` takes.
+pub(crate) const BUILDERS: Words = Words {
+    what: "builder",
+    expected: "`ec2`",
+    module: None,
+    words: &[Word { name: "ec2", keys: EC2 }],
+    own: EC2,
+    refused: &[("sandbox", "what names no builder is baked in the sandbox: remove `builder`")],
+};
+
 /// What `ec2` takes: the methods of `kiln::Ec2`.
-pub(crate) const EC2: Keys = Keys::of(
+const EC2: Keys = Keys::of(
     "`ec2`",
     &[
         key("region", Kind::Text(rules::region)),

@@ -4,11 +4,15 @@
 
 mod blocks;
 mod builder;
+mod deployment;
 mod steps;
+mod words;
 
 pub(crate) use blocks::{BASES, IMAGE, LAYER_ONLY, TEST};
-pub(crate) use builder::{ADDRESSES, EC2, VOLUME};
+pub(crate) use builder::{ADDRESSES, BUILDERS, VOLUME};
+pub(crate) use deployment::{DEPLOYMENT, REPLICAS};
 pub(crate) use steps::STEPS;
+pub(crate) use words::{Word, Words};
 
 use crate::valid::MapOf;
 use kiln_rules::Fault;
@@ -18,6 +22,33 @@ pub(crate) type Rule = fn(&str) -> Result<(), Fault>;
 
 /// What is well formed as the value of a name.
 pub(crate) type NamedRule = fn(&str, &str) -> Result<(), Fault>;
+
+/// What is well formed as a whole number.
+pub(crate) type CountRule = fn(u64) -> Result<(), Fault>;
+
+/// What a macro makes of a recipe.
+pub(crate) struct Declared {
+    /// Its name, for messages.
+    pub(crate) what: &'static str,
+    /// The macro, with its exclamation mark.
+    pub(crate) by: &'static str,
+    /// A recipe to begin with.
+    pub(crate) example: &'static str,
+}
+
+/// What `image!` makes.
+pub(crate) const AN_IMAGE: Declared = Declared {
+    what: "image",
+    by: "image!",
+    example: "pub name { base: debian(\"bookworm\"), layer packages { … } }",
+};
+
+/// What `deployment!` makes.
+pub(crate) const A_DEPLOYMENT: Declared = Declared {
+    what: "deployment",
+    by: "deployment!",
+    example: "pub name { image: web(), target: ec2 { region: \"eu-west-1\" }, replicas: 3 }",
+};
 
 /// A set of keys in braces.
 pub(crate) struct Keys {
@@ -48,8 +79,12 @@ pub(crate) enum Kind {
     Flag,
     /// A whole number.
     Number,
+    /// A whole number within bounds.
+    Count(CountRule),
     /// A whole number that is a TCP port.
     Port,
+    /// TCP ports in brackets.
+    Ports,
     /// Permissions in octal.
     Mode,
     /// Strings in brackets.
@@ -58,6 +93,10 @@ pub(crate) enum Kind {
     Map(MapOf, NamedRule),
     /// The keys of [`VOLUME`] in braces.
     Volume,
+    /// A whole number, or the keys of [`REPLICAS`] in braces.
+    Replicas,
+    /// One of the words, with its keys in braces.
+    Block(&'static Words),
     /// One of [`ADDRESSES`].
     Address,
     /// The path of an input.
@@ -112,8 +151,11 @@ impl Kind {
         match self {
             Self::Text(_) | Self::Input(_) => "a string",
             Self::Flag => "`true` or `false`",
-            Self::Number => "a whole number",
+            Self::Number | Self::Count(_) => "a whole number",
             Self::Port => "a port number",
+            Self::Ports => "a list of ports, as in `[80, 443]`",
+            Self::Replicas => "a whole number, or bounds as in `{ min: 2, max: 6 }`",
+            Self::Block(words) => words.expected,
             Self::Mode => "a mode in octal, as in `0o644`",
             Self::List(_) => "a list, as in `[\"a\", \"b\"]`",
             Self::Map(..) => "a map, as in `{ NAME: value }`",

@@ -54,7 +54,7 @@ fn check(damage: fn(&mut Vec<TokenTree>, usize), most: usize) {
     for content in damaged(&content, damage) {
         let text = content.to_string();
         let input = quote::quote! { pub web { #content } };
-        let output = crate::expand(input, &Inputs::unchecked());
+        let output = crate::expand_image(input, &Inputs::unchecked());
         assert!(body(&output).starts_with("fn web () ::kiln::Image::new(\"web\""), "{text}");
         let errors = errors(&output);
         assert!(errors.len() <= most, "{errors:#?}\n{text}");

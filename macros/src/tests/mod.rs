@@ -11,7 +11,7 @@ use proc_macro2::{TokenStream, TokenTree};
 /// Expands a recipe whose inputs are not looked at.
 fn expand(recipe: &str) -> TokenStream {
     let input = recipe.parse().expect("a recipe is balanced");
-    crate::expand(input, &Inputs::unchecked())
+    crate::expand_image(input, &Inputs::unchecked())
 }
 
 /// What stands between the braces of the function, a call a line.

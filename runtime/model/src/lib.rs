@@ -1,6 +1,6 @@
 //! Kiln's model: machine images and their deployments as data, declared in Rust.
 //!
-//! What a recipe sees. [`image!`] expands to the builder calls of this crate, and a recipe can be
+//! What a recipe sees. [`image!`] and [`deployment!`] expand to the builder calls of this crate, and a recipe can be
 //! written by hand with the same builder. The result is a [`Document`]: plain data that the host reads.
 //! This crate does no input or output beyond printing the Document; it knows neither keys nor drivers.
 //!
@@ -46,7 +46,7 @@ pub use document::{BaseNode, BuilderNode, Document, ImageNode, LayerNode, Versio
 pub use ec2::{Address, Ec2, Volume, ec2};
 pub use image::Image;
 #[cfg(feature = "macros")]
-pub use kiln_macros::image;
+pub use kiln_macros::{deployment, image};
 pub use layer::{Layer, StepNode};
 pub use lowering::Lowering;
 pub use machine_image::{Ami, AmiSource, ami, ami_parameter, newest_ami};
@@ -59,7 +59,7 @@ pub use test::{Probe, Test};
 /// What every recipe imports.
 pub mod prelude {
     #[cfg(feature = "macros")]
-    pub use crate::image;
+    pub use crate::{deployment, image};
     pub use crate::{
         Address, Deployment, Document, Image, Layer, ReplicaBounds, Step, Test, Volume, ami,
         ami_parameter, debian, ec2, health, load_balancer, newest_ami, oci_layout, root_archive,
