@@ -25,7 +25,7 @@ const LOCAL: Program = Program {
 };
 
 /// It reaches the SDK of EC2, which takes minutes to compile: only who names EC2 waits for it.
-const EC2: Program = Program {
+pub(crate) const EC2: Program = Program {
     name: "kiln-host-ec2",
     profile: "release",
     build: &["build", "--release", "--package", "kiln-host-ec2", "--bin", "kiln-host-ec2"],
@@ -37,6 +37,7 @@ Commands for this checkout:
   ci       Run everything that CI runs
   bench    Measure, beside other tools
   lab      Bring up an EC2 on this machine: `cargo xtask lab --help`
+  rehearse Deploy your recipes in a lab: `cargo xtask rehearse --help`
 
 EC2:
   For images whose recipe says `builder: ec2`, or with `--builder ec2` or KILN_BUILDER=ec2, the host with

@@ -1,7 +1,7 @@
 use std::ffi::{OsStr, OsString};
 
 /// Options of the host that take a value of their own.
-const TAKE_A_VALUE: [&str; 11] = [
+const TAKE_A_VALUE: [&str; 16] = [
     "--store",
     "--jobs",
     "-j",
@@ -13,6 +13,11 @@ const TAKE_A_VALUE: [&str; 11] = [
     "--output",
     "-o",
     "--tag",
+    "--state",
+    "--lock-timeout",
+    "--lease-time",
+    "--out",
+    "--to",
 ];
 
 /// The variable that stands for `--builder`.
@@ -32,6 +37,8 @@ pub(crate) enum Kind<'a> {
     Ci,
     /// An EC2 on this machine. It has its own options.
     Lab,
+    /// The user's own deployments, in a lab. It has its own options.
+    Rehearse,
     /// The host's help or version: no Document is needed.
     Help,
     /// Anything else is the host's.
@@ -56,6 +63,7 @@ impl Invocation {
             None => Kind::Help,
             Some(command) if command == "bench" => Kind::Bench,
             Some(command) if command == "lab" => Kind::Lab,
+            Some(command) if command == "rehearse" => Kind::Rehearse,
             Some(_) if asks(&["--help", "-h", "--version", "-V"]) => Kind::Help,
             Some(command) if command == "ci" => Kind::Ci,
             Some(command) => Kind::Host { command: command.to_str() },

@@ -1,7 +1,7 @@
 //! `cargo xtask`: sees to it that recipes and host are fresh, and hands the one's Document to the other.
 //!
 //! It knows nothing of images: arguments are the host's, and are passed on as they are. Its own are what
-//! concerns this checkout: `ci`, `bench`, `lab`.
+//! concerns this checkout: `ci`, `bench`, `lab`, `rehearse`.
 
 mod bench;
 mod ci;
@@ -13,6 +13,7 @@ mod invocation;
 mod lab;
 mod programs;
 mod python;
+mod rehearse;
 mod root;
 mod say;
 mod setup;
@@ -40,6 +41,7 @@ fn execute() -> anyhow::Result<ExitCode> {
         Kind::Bench => bench::execute(&workspace, invocation.arguments(), invocation.yes()),
         Kind::Ci => ci::execute(&workspace, invocation.yes()),
         Kind::Lab => lab::execute(&workspace, invocation.arguments(), invocation.yes()),
+        Kind::Rehearse => rehearse::execute(&workspace, invocation.arguments(), invocation.yes()),
         Kind::Help => host::help(&workspace, &invocation),
         Kind::Host { command } => host::run(&workspace, &invocation, command),
     }

@@ -10,5 +10,5 @@ mod load;
 mod record;
 
 pub use address::Address;
-pub use load::{Load, Running};
+pub use load::{Load, Running, get};
 pub use record::{Outcome, Record, Request};

@@ -3,12 +3,29 @@ use crate::answer::Answer;
 use crate::connection::{Broken, Connection};
 use crate::record::{Outcome, Record, Request};
 use std::collections::BTreeSet;
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// So many requests may wait for their answers at once; every second one of these keeps its connection.
 const WORKERS: u32 = 32;
+
+/// The text of one answer with a status of 200 to 399, on a new connection.
+///
+/// # Errors
+/// When there is none.
+pub fn get(address: &Address) -> io::Result<String> {
+    let mut connection = Connection::open(address)?;
+    let answer = connection.get(&address.request(false)).map_err(|broken| match broken {
+        Broken::Failed(error) => error,
+        Broken::Stale => io::ErrorKind::UnexpectedEof.into(),
+    })?;
+    match Seen::default().outcome(Ok(answer)) {
+        Outcome::Answer(text) => Ok(text.as_ref().to_owned()),
+        Outcome::Failed(why) => Err(io::Error::other(why)),
+    }
+}
 
 /// Requests at a steady rate, whatever becomes of them.
 #[derive(Debug, Clone)]
@@ -147,11 +164,7 @@ impl Shared {
     }
 
     /// One request, on the connection that was kept or on a new one; and whether it was sent twice.
-    fn send(
-        &self,
-        kept: &mut Option<Connection>,
-        keep: bool,
-    ) -> (Result<Answer, std::io::Error>, bool) {
+    fn send(&self, kept: &mut Option<Connection>, keep: bool) -> (Result<Answer, io::Error>, bool) {
         let (address, request) = (&self.load.address, self.load.address.request(keep));
         let mut resent = false;
         if let Some(mut connection) = kept.take() {
@@ -175,7 +188,7 @@ impl Shared {
             }
             Err(Broken::Failed(error)) => (Err(error), resent),
             // A new connection has nothing to be stale of.
-            Err(Broken::Stale) => (Err(std::io::ErrorKind::UnexpectedEof.into()), resent),
+            Err(Broken::Stale) => (Err(io::ErrorKind::UnexpectedEof.into()), resent),
         }
     }
 
@@ -199,7 +212,7 @@ impl Shared {
 }
 
 impl Seen {
-    fn outcome(&mut self, answer: Result<Answer, std::io::Error>) -> Outcome {
+    fn outcome(&mut self, answer: Result<Answer, io::Error>) -> Outcome {
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => return Outcome::Failed(error.to_string()),

@@ -46,7 +46,7 @@ impl Places {
     }
 
     /// Whether a lab has come up and lives.
-    pub(super) fn is_up(&self, name: &str) -> bool {
+    pub(crate) fn is_up(&self, name: &str) -> bool {
         let lives = holder::of(&self.lock(name)).is_ok_and(|holder| holder.is_some());
         lives && self.description(name).exists()
     }

@@ -1,0 +1,82 @@
+use crate::lab::Places;
+use crate::say;
+use anyhow::{Context, Result, bail, ensure};
+use std::process::{Command, Stdio};
+
+/// The lab of rehearsals. There is one at a time.
+pub(super) const NAME: &str = "rehearsal";
+
+/// A lab of this rehearsal's own, down when this is dropped unless it is kept.
+pub(super) struct Cloud {
+    environment: Vec<(String, String)>,
+    keep: bool,
+}
+
+impl Cloud {
+    /// Brings it up. It says itself what the machine lacks.
+    ///
+    /// # Errors
+    /// When it does not come up, or one is up.
+    pub(super) fn up(region: Option<&str>, yes: bool) -> Result<Self> {
+        if Places::new().is_up(NAME) {
+            bail!(
+                "the lab of another rehearsal is up: one that was kept or killed, or that goes on\n\
+                 help: `cargo xtask lab down --name {NAME}` ends it"
+            );
+        }
+        let mut up = lab("up")?;
+        up.args(region.into_iter().flat_map(|region| ["--region", region]));
+        up.args(yes.then_some("--yes"));
+        // From here on it may be there, whatever comes.
+        let mut cloud = Self { environment: Vec::new(), keep: false };
+        let said = up.stdout(Stdio::piped()).spawn().context("cannot run `cargo xtask lab`")?;
+        let said = said.wait_with_output().context("cannot hear the lab")?;
+        super::interrupt::check()?;
+        ensure!(said.status.success(), "the lab did not come up");
+        cloud.environment = variables(&String::from_utf8_lossy(&said.stdout));
+        Ok(cloud)
+    }
+
+    /// Points a command at it, and at nothing of the user's.
+    pub(super) fn point(&self, command: &mut Command) {
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("AWS_") {
+                command.env_remove(name);
+            }
+        }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+    }
+
+    /// Leaves it up.
+    pub(super) fn keep(&mut self) {
+        self.keep = true;
+    }
+}
+
+impl Drop for Cloud {
+    fn drop(&mut self) {
+        if self.keep {
+            return;
+        }
+        let down = lab("down").and_then(|mut down| Ok(down.status()?));
+        if !down.is_ok_and(|status| status.success()) {
+            say::line(&format!(
+                "the lab is still up: end it with `cargo xtask lab down --name {NAME}`"
+            ));
+        }
+    }
+}
+
+/// This program, as the user calls it.
+fn lab(what: &str) -> Result<Command> {
+    let mut command = Command::new(std::env::current_exe().context("cannot find this program")?);
+    command.args(["lab", what, "--name", NAME]).stdin(Stdio::null());
+    Ok(command)
+}
+
+/// Of lines like `export NAME=value`.
+fn variables(exports: &str) -> Vec<(String, String)> {
+    let assignments = exports.lines().filter_map(|line| line.strip_prefix("export "));
+    let pairs = assignments.filter_map(|assignment| assignment.split_once('='));
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
