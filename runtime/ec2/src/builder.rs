@@ -1,11 +1,11 @@
 use crate::aws::Aws;
-use crate::base::{self, BaseImage, MachineFacts};
+use crate::base::{self, BaseImage};
 use crate::files::Files;
-use crate::index;
+use crate::index::{self, Layer};
 use crate::launch::{Launch, Start};
 use crate::probe;
 use crate::run::{Remains, Run, Where};
-use crate::session::{Live, Session, connect};
+use crate::session::{Cleaned, Live, Session, connect};
 use crate::wait::Poller;
 use async_trait::async_trait;
 use kiln::{Ami, AmiSource, BaseNode, BuilderNode, Ec2 as Recipe};
@@ -57,8 +57,8 @@ pub(crate) struct Inner {
     pub(crate) project: String,
     architecture: String,
     interrupted: watch::Receiver<bool>,
-    /// How machines boot from snapshots that were found or made.
-    facts: Mutex<BTreeMap<String, MachineFacts>>,
+    /// What is known of snapshots that were found or made, by their ids.
+    layers: Mutex<BTreeMap<String, Layer>>,
     pub(crate) runs: PathBuf,
     place: Where,
     swept: tokio::sync::Mutex<bool>,
@@ -84,7 +84,7 @@ impl Ec2 {
                 project: crate::run::project(project),
                 architecture: architecture.to_owned(),
                 interrupted,
-                facts: Mutex::default(),
+                layers: Mutex::default(),
                 runs,
                 place: at,
                 swept: tokio::sync::Mutex::new(false),
@@ -108,14 +108,14 @@ impl Inner {
         Patience::of(BOOTS_WITHIN, self.interrupted.clone())
     }
 
-    /// Keeps in mind how machines boot from a snapshot.
-    pub(crate) fn remember(&self, snapshot: &str, facts: MachineFacts) {
-        let mut known = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(snapshot.to_owned(), facts);
+    /// Keeps in mind what is known of a snapshot.
+    pub(crate) fn remember(&self, snapshot: &str, layer: Layer) {
+        let mut known = self.layers.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(snapshot.to_owned(), layer);
     }
 
-    fn recall(&self, snapshot: &str) -> Option<MachineFacts> {
-        self.facts.lock().unwrap_or_else(PoisonError::into_inner).get(snapshot).cloned()
+    fn recall(&self, snapshot: &str) -> Option<Layer> {
+        self.layers.lock().unwrap_or_else(PoisonError::into_inner).get(snapshot).cloned()
     }
 
     /// Where a machine begins that stands on an artifact.
@@ -124,29 +124,31 @@ impl Inner {
             return BaseImage::find(&self.aws, &on.id).await.map(Start::Image);
         }
         match self.recall(&on.id) {
-            Some(facts) => Ok(Start::Snapshot { id: on.id.clone(), facts }),
+            Some(layer) => Ok(Start::Snapshot { id: on.id.clone(), layer }),
             None => index::start(&self.aws, &on.id).await,
         }
     }
 
-    /// Launches a machine on an artifact and connects to it.
+    /// Launches a machine on an artifact and connects to it; says whether an image can be made of that artifact.
     async fn live(
         &self,
         on: &Artifact,
         recipe: &Recipe,
         name: &str,
         output: Output<'_>,
-    ) -> Result<Live, Error> {
+    ) -> Result<(Live, Cleaned), Error> {
         if *self.interrupted.borrow() {
             return Err(Error::interrupted());
         }
         self.sweep(output).await;
         let Self { aws, run, poller, .. } = self;
         let launch = Launch { aws, run, poller, recipe, name };
-        let launched = launch.launch(self.start(on).await?).await?;
+        let start = self.start(on).await?;
+        let cleaned = Cleaned::at_launch(&start, recipe);
+        let launched = launch.launch(start).await?;
         output(&format!("`{}` runs at {}", launched.id(), launched.address));
         match connect(self, &launched, output).await {
-            Ok(machine) => Ok(Live { launched, machine }),
+            Ok(machine) => Ok((Live { launched, machine }, cleaned)),
             Err(error) => {
                 launched.end(aws, poller).await?;
                 Err(error)
@@ -193,8 +195,8 @@ impl ArtifactIndex for Ec2 {
 
     async fn find(&self, keys: &[CacheKey]) -> Result<Vec<Option<Artifact>>, Error> {
         let found = index::find(&self.inner.aws, keys).await?;
-        for (snapshot, facts) in found.facts {
-            self.inner.remember(&snapshot, facts);
+        for (snapshot, layer) in found.layers {
+            self.inner.remember(&snapshot, layer);
         }
         Ok(keys.iter().map(|key| found.artifacts.get(&key.to_string()).cloned()).collect())
     }
@@ -234,8 +236,8 @@ impl Builder for Ec2 {
         };
         let name = settings.node.to_string();
         let live = self.inner.live(on, &recipe, &name, output).await;
-        let live = live.map_err(|error| error.at(&settings.origin))?;
-        Ok(Box::new(Session::new(Arc::clone(&self.inner), recipe, live)))
+        let (live, cleaned) = live.map_err(|error| error.at(&settings.origin))?;
+        Ok(Box::new(Session::new(Arc::clone(&self.inner), recipe, live, cleaned)))
     }
 
     async fn test(
@@ -245,7 +247,7 @@ impl Builder for Ec2 {
         output: Output<'_>,
     ) -> Result<Vec<TestOutcome>, Error> {
         let Inner { aws, poller, .. } = &*self.inner;
-        let Live { launched, mut machine } =
+        let (Live { launched, mut machine }, _) =
             self.inner.live(on, &kiln::ec2(), &on.id, output).await?;
         let outcomes = probe::test(&mut machine, plan).await;
         drop(machine);

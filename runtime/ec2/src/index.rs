@@ -1,4 +1,4 @@
-use crate::aws::tags::{self, KEY, MACHINE};
+use crate::aws::tags::{self, CLEAN, KEY, MACHINE};
 use crate::aws::{Aws, MOST, Refusal, filter};
 use crate::base::MachineFacts;
 use crate::launch::Start;
@@ -15,8 +15,34 @@ const PAGE: i32 = 1000;
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     pub(crate) artifacts: BTreeMap<String, Artifact>,
-    /// Of the snapshots among them, by their ids.
-    pub(crate) facts: BTreeMap<String, MachineFacts>,
+    /// The snapshots among them, by their ids.
+    pub(crate) layers: BTreeMap<String, Layer>,
+}
+
+/// What is known of a layer's snapshot beside its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Layer {
+    /// How machines boot from it.
+    pub(crate) facts: MachineFacts,
+    /// Whether nothing of the machine that baked it is in it: an image can be made of it as it is.
+    pub(crate) is_clean: bool,
+    /// Whether EC2 has written all of it: machines can be made of it.
+    pub(crate) is_complete: bool,
+    /// Of its volume, in GiB.
+    pub(crate) size: i32,
+}
+
+impl Layer {
+    /// `None` where nothing on it says how a machine boots from it.
+    fn of(snapshot: &Snapshot) -> Option<Self> {
+        let tags = tags::read(snapshot.tags());
+        Some(Self {
+            facts: MachineFacts::parse(tags.get(MACHINE)?)?,
+            is_clean: tags.contains_key(CLEAN),
+            is_complete: snapshot.state() == Some(&SnapshotState::Completed),
+            size: snapshot.volume_size().unwrap_or_default(),
+        })
+    }
 }
 
 /// Looks for snapshots of layers, and for AMIs, by their keys: one call of each kind for 200 keys.
@@ -36,10 +62,8 @@ pub(crate) async fn find(aws: &Aws, keys: &[CacheKey]) -> Result<Found, Error> {
             let tags = tags::read(snapshot.tags());
             let (Some(key), Some(id)) = (tags.get(KEY), snapshot.snapshot_id()) else { continue };
             // Without it no machine can be made of the snapshot.
-            let Some(facts) = tags.get(MACHINE).and_then(|text| MachineFacts::parse(text)) else {
-                continue;
-            };
-            found.facts.insert(id.to_owned(), facts);
+            let Some(layer) = Layer::of(&snapshot) else { continue };
+            found.layers.insert(id.to_owned(), layer);
             found.artifacts.insert(key.clone(), artifact(id));
         }
         for image in newest(images.map_err(failed)?, |image| {
@@ -55,7 +79,7 @@ pub(crate) async fn find(aws: &Aws, keys: &[CacheKey]) -> Result<Found, Error> {
     Ok(found)
 }
 
-/// How machines boot from a snapshot that was found by an earlier process.
+/// Where a machine begins that stands on a snapshot which an earlier process has found.
 ///
 /// # Errors
 /// When it is gone, or was not made by this driver.
@@ -63,13 +87,11 @@ pub(crate) async fn start(aws: &Aws, id: &str) -> Result<Start, Error> {
     let what = format!("cannot launch from the snapshot `{id}`");
     let answer = aws.ec2.describe_snapshots().snapshot_ids(id).send().await;
     let answer = answer.map_err(|error| Refusal::from(error).error(&what))?;
-    let tags = answer.snapshots().first().map(|snapshot| tags::read(snapshot.tags()));
-    let facts = tags.and_then(|tags| MachineFacts::parse(tags.get(MACHINE)?));
-    let facts = facts.ok_or_else(|| {
+    let layer = answer.snapshots().first().and_then(Layer::of).ok_or_else(|| {
         Error::environment(format!("{what}: nothing on it says how a machine boots from it"))
             .help("delete it and bake again")
     })?;
-    Ok(Start::Snapshot { id: id.to_owned(), facts })
+    Ok(Start::Snapshot { id: id.to_owned(), layer })
 }
 
 /// EC2 sees no further than the volume: what is in it has no digest.

@@ -34,7 +34,10 @@ fn web(bench: &Bench, command: &str, test: &str) -> Document {
 async fn an_image_is_made_of_the_session_of_its_last_layer() {
     let bench = bench();
     let baked = bench.bake(Document::new().image(base(&bench))).await;
-    assert_eq!(baked.calls, ["resolve base", "open", "a", "checkpoint", "publish base"]);
+    assert_eq!(
+        baked.calls,
+        ["resolve base", "open", "a", "checkpoint before the image", "publish base"]
+    );
     assert_eq!(baked.counts(), (3, 0, 0));
 }
 
@@ -54,10 +57,28 @@ async fn the_session_becomes_the_image_and_what_stands_on_it_opens_its_own() {
     let bench = bench();
     let baked = bench.bake(web(&bench, "b", "true")).await;
     // Both wait for the first layer, then go side by side.
-    assert_eq!(baked.calls[..4], ["resolve base", "open", "a", "checkpoint"]);
+    assert_eq!(baked.calls[..4], ["resolve base", "open", "a", "checkpoint before the image"]);
     let mut after = baked.calls[4..].to_vec();
     after.sort();
-    assert_eq!(after, ["b", "checkpoint", "open", "publish base", "publish web"]);
+    let others = ["b", "checkpoint before the image", "open", "publish base", "publish web"];
+    assert_eq!(after, others);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_goes_on_with_layers_is_not_told_of_an_image() {
+    let bench = bench();
+    // The base's own image is not wanted: its layer is followed by another one.
+    let baked = bench.bake_only("web", web(&bench, "b", "true")).await;
+    let expected = [
+        "resolve base",
+        "open",
+        "a",
+        "checkpoint",
+        "b",
+        "checkpoint before the image",
+        "publish web",
+    ];
+    assert_eq!(baked.calls, expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]

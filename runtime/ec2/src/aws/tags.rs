@@ -22,6 +22,8 @@ pub(crate) const PROJECT: &str = "kiln:project";
 pub(crate) const EXPIRES: &str = "kiln:expires";
 /// How a machine boots from a snapshot. See `base::MachineFacts`.
 pub(crate) const MACHINE: &str = "kiln:machine";
+/// On the snapshot of a layer of which an image can be made as it is: `yes`. See `publish::scrub`.
+pub(crate) const CLEAN: &str = "kiln:clean";
 /// What people see.
 pub(crate) const NAME: &str = "Name";
 

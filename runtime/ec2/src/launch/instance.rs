@@ -5,6 +5,7 @@ use super::user_data::user_data;
 use crate::aws::tags::{self, Tags, specification};
 use crate::aws::{Aws, Refusal, once_visible};
 use crate::base::{BaseImage, MachineFacts};
+use crate::index::Layer;
 use crate::run::{Age, LIFETIME, Made, Object, Run, Traced, remove, settle};
 use crate::ssh::in_our_words;
 use crate::wait::Poller;
@@ -52,7 +53,7 @@ pub(crate) enum Start {
     /// An AMI of somebody else, or one of ours.
     Image(BaseImage),
     /// The snapshot of a layer.
-    Snapshot { id: String, facts: MachineFacts },
+    Snapshot { id: String, layer: Layer },
 }
 
 impl Launch<'_> {
@@ -118,10 +119,10 @@ impl Launch<'_> {
     ) -> Result<(String, Option<TemporaryImage>, MachineFacts), Error> {
         match start {
             Start::Image(image) => Ok((image.id, None, image.facts)),
-            Start::Snapshot { id, facts } => {
+            Start::Snapshot { id, layer } => {
                 let image =
-                    TemporaryImage::make(self.aws, self.run, self.poller, &id, &facts).await?;
-                Ok((image.id().to_owned(), Some(image), facts))
+                    TemporaryImage::make(self.aws, self.run, self.poller, &id, &layer).await?;
+                Ok((image.id().to_owned(), Some(image), layer.facts))
             }
         }
     }

@@ -1,6 +1,7 @@
 use crate::aws::tags::{NAME, specification};
 use crate::aws::{Aws, once_visible};
 use crate::base::MachineFacts;
+use crate::index::Layer;
 use crate::run::{Age, LIFETIME, Made, Object, Run, Traced, remove, settle};
 use crate::wait::Poller;
 use aws_sdk_ec2::operation::register_image::builders::RegisterImageFluentBuilder;
@@ -27,13 +28,15 @@ impl TemporaryImage {
         run: &Run,
         poller: &Poller,
         snapshot: &str,
-        facts: &MachineFacts,
+        layer: &Layer,
     ) -> Result<Self, Error> {
-        poller.completed(snapshot).await?;
+        if !layer.is_complete {
+            poller.completed(snapshot).await?;
+        }
         let intent = run.intend(Object::Image)?;
         let mut tags = run.tags(&intent, Some(LIFETIME));
         tags.insert(NAME.into(), "kiln: to launch from".into());
-        let call = registration(aws, snapshot, facts)
+        let call = registration(aws, snapshot, &layer.facts)
             .name(format!("kiln temporary {}", intent.token()))
             .description("made to launch a machine that bakes; goes when it runs")
             .tag_specifications(specification(ResourceType::Image, &tags));

@@ -8,15 +8,15 @@ use std::time::Duration;
 const LONGEST: Duration = Duration::from_secs(600);
 
 /// Removes from a machine what must not be in an image, looks that it is gone, and writes everything to the
-/// disk.
+/// disk. `Some`: the error that names each thing which is still there.
 ///
 /// # Errors
-/// Naming each thing that is still there.
-pub(super) async fn scrub(
+/// When the machine cannot be asked any more.
+pub(crate) async fn scrub(
     machine: &mut Machine,
     public_key: &str,
     output: Output<'_>,
-) -> Result<(), Error> {
+) -> Result<Option<Error>, Error> {
     // The key itself: what follows is a comment, and differs from place to place.
     let key = public_key.split(' ').nth(1).unwrap_or(public_key);
     let mut exec = Exec::shell(format!(
@@ -27,12 +27,15 @@ pub(super) async fn scrub(
     ));
     exec.time_limit = Some(LONGEST);
     let ended = machine.run(&[Op::Exec(exec)], &Lines(output)).await;
-    ended.map_err(|OpFailed { error, .. }| match error.kind() {
-        ErrorKind::Failed { .. } => Error::input("the machine is not clean enough to be an image")
-            .help("stop in the recipe what writes it, or remove it in the last layer")
-            .output(error.output_lines().to_vec()),
-        _ => crate::ssh::in_our_words(error),
-    })
+    let Err(OpFailed { error, .. }) = ended else { return Ok(None) };
+    match error.kind() {
+        ErrorKind::Failed { .. } => Ok(Some(
+            Error::input("the machine is not clean enough to be an image")
+                .help("stop in the recipe what writes it, or remove it in the last layer")
+                .output(error.output_lines().to_vec()),
+        )),
+        _ => Err(crate::ssh::in_our_words(error)),
+    }
 }
 
 /// Passes on what an op prints.

@@ -1,6 +1,7 @@
 //! One machine on EC2 that layers are baked on.
 
 mod batch;
+mod cleaned;
 mod connect;
 mod enter;
 mod fetch;
@@ -8,14 +9,16 @@ mod put;
 mod snapshot;
 
 pub(crate) use batch::duration;
+pub(crate) use cleaned::Cleaned;
 pub(crate) use connect::connect;
 pub(crate) use enter::{WORK, quote};
 pub(crate) use snapshot::snapshot;
 
-use crate::aws::tags::{self, KEY, MACHINE, NAME, PARENT};
+use crate::aws::tags::{self, CLEAN, KEY, MACHINE, NAME, PARENT};
 use crate::builder::Inner;
+use crate::index::Layer;
 use crate::launch::Launched;
-use crate::publish::{Lines, publish};
+use crate::publish::{Lines, Publication, scrub};
 use async_trait::async_trait;
 use batch::{Batch, in_words};
 use enter::script_in_copy;
@@ -45,11 +48,12 @@ pub(crate) struct Session {
     inner: Arc<Inner>,
     recipe: Ec2,
     live: Option<Live>,
+    cleaned: Cleaned,
 }
 
 impl Session {
-    pub(crate) fn new(inner: Arc<Inner>, recipe: Ec2, live: Live) -> Self {
-        Self { inner, recipe, live: Some(live) }
+    pub(crate) fn new(inner: Arc<Inner>, recipe: Ec2, live: Live, cleaned: Cleaned) -> Self {
+        Self { inner, recipe, live: Some(live), cleaned }
     }
 
     fn live(&mut self) -> Result<&mut Live, Error> {
@@ -137,6 +141,7 @@ impl kiln_engine::driver::Session for Session {
         limits: Limits,
         output: Output<'_>,
     ) -> Result<String, Error> {
+        self.cleaned = Cleaned::No;
         let exec = script_in_copy(script, limits);
         let printed = self.live()?.machine.output(exec, output).await;
         printed.map_err(|error| in_words(error, None))
@@ -147,26 +152,44 @@ impl kiln_engine::driver::Session for Session {
         actions: &[Action],
         progress: &dyn Progress,
     ) -> Result<(), ActionFailed> {
+        self.cleaned = Cleaned::No;
         self.do_all(actions, progress).await
     }
 
     async fn checkpoint(&mut self, key: CacheKey, label: &Label) -> Result<Artifact, Error> {
         let inner = Arc::clone(&self.inner);
-        let recipe = self.recipe.tags.clone();
-        let live = self.live()?;
-        let text = format!("rm -rf {WORK} /run/kiln\nsync\n");
-        once(&mut live.machine, Exec::shell(text), &|_| {}).await?;
+        let mut tags = self.recipe.tags.clone();
+        let Live { launched, machine } = self.live()?;
+        // EC2 takes one snapshot of a volume in 15 s: that of the last layer is the image's too.
+        let complaint = match label.image_follows {
+            true => Some(scrub(machine, launched.login.public_openssh(), &|_| {}).await?),
+            false => None,
+        };
+        let is_clean = matches!(complaint, Some(None));
+        if !is_clean {
+            let text = format!("rm -rf {WORK} /run/kiln\nsync\n");
+            once(machine, Exec::shell(text), &|_| {}).await?;
+        }
         // Not written down: it is an artifact as soon as it exists.
-        let mut tags = recipe;
-        tags.extend(inner.run.tags(&live.launched.made, Some(KEPT)));
+        tags.extend(inner.run.tags(&launched.made, Some(KEPT)));
         tags.extend(labels(key, label));
-        tags.insert(MACHINE.into(), live.launched.facts.to_string());
+        tags.insert(MACHINE.into(), launched.facts.to_string());
+        if is_clean {
+            tags.insert(CLEAN.into(), "yes".into());
+        }
         let what = format!("cannot take a snapshot of `{}`", label.node);
-        let volume = live.launched.root_volume()?;
+        let volume = launched.root_volume()?;
         let name = label.node.to_string();
         let answer = snapshot(&inner.aws, &inner.poller, volume, &name, &tags).await?;
-        let id = answer.map_err(|refusal| refusal.error(&what))?;
-        inner.remember(&id, live.launched.facts.clone());
+        let answer = answer.map_err(|refusal| refusal.error(&what))?;
+        let (facts, size) = (launched.facts.clone(), answer.volume_size.unwrap_or_default());
+        let id = answer.snapshot_id.unwrap_or_default();
+        inner.remember(&id, Layer { facts, is_clean, is_complete: false, size });
+        self.cleaned = match complaint {
+            None => Cleaned::No,
+            Some(None) => Cleaned::As { snapshot: id.clone(), has_booted: false },
+            Some(Some(complaint)) => Cleaned::Failed(complaint),
+        };
         Ok(crate::index::artifact(&id))
     }
 
@@ -177,13 +200,18 @@ impl kiln_engine::driver::Session for Session {
         output: Output<'_>,
     ) -> Result<Published, Error> {
         self.live()?;
+        let cleaned = std::mem::replace(&mut self.cleaned, Cleaned::No);
         match self.live.take() {
-            Some(live) => publish(&self.inner, &self.recipe, live, key, image, output).await,
+            Some(live) => {
+                let (inner, recipe) = (&self.inner, &self.recipe);
+                Publication { inner, recipe, key, image, output }.publish(live, cleaned).await
+            }
             None => Err(Error::environment("the machine is ended already")),
         }
     }
 
     async fn shell(&mut self) -> Result<(), Error> {
+        self.cleaned = Cleaned::No;
         let machine = &mut self.live()?.machine;
         let ended = machine.shell(Path::new("/dev/tty")).await;
         ended.map(drop).map_err(crate::ssh::in_our_words)

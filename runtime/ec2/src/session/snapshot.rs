@@ -1,6 +1,7 @@
 use crate::aws::tags::{Tags, specification};
 use crate::aws::{Aws, Refusal, once_visible};
 use crate::wait::Poller;
+use aws_sdk_ec2::operation::create_snapshot::CreateSnapshotOutput;
 use aws_sdk_ec2::types::ResourceType;
 use kiln_engine::Error;
 use std::time::Duration;
@@ -10,8 +11,8 @@ use std::time::Duration;
 const NOT_NOW: [&str; 2] =
     ["SnapshotCreationPerVolumeRateExceeded", "ConcurrentSnapshotLimitExceeded"];
 
-/// Between two tries to take one.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Between two tries to take one. The machine does nothing meanwhile.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Takes a snapshot of what a volume holds at this moment. It is not awaited: the content is settled when the
 /// call returns.
@@ -24,7 +25,7 @@ pub(crate) async fn snapshot(
     volume: &str,
     description: &str,
     tags: &Tags,
-) -> Result<Result<String, Refusal>, Error> {
+) -> Result<Result<CreateSnapshotOutput, Refusal>, Error> {
     let call = aws
         .ec2
         .create_snapshot()
@@ -39,8 +40,7 @@ pub(crate) async fn snapshot(
                 () = poller.interruption() => return Err(Error::interrupted()),
                 () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
             },
-            Err(refusal) => return Ok(Err(refusal)),
-            Ok(answer) => return Ok(Ok(answer.snapshot_id.unwrap_or_default())),
+            ended => return Ok(ended),
         }
     }
 }

@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{Notify, watch};
 
-/// Between two rounds: at first and at last. In between it grows with the age of the youngest thing awaited.
+/// Between two rounds: at first and at last. In between it is this part of the age of the youngest thing awaited:
+/// what took 17 s is seen 0.7 s late on average, by some forty calls.
 const SHORTEST: Duration = Duration::from_millis(150);
 const LONGEST: Duration = Duration::from_secs(5);
+const PART: u32 = 12;
 
 /// One read of one object.
 #[derive(Debug, Clone)]
@@ -87,7 +89,7 @@ impl Rounds {
         // Machines that began to wait together must not ask together.
         let nanos = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |now| now.subsec_nanos());
         let jitter = 0.75 + f64::from(nanos % 1000) / 2000.0;
-        Some((youngest? / 6).clamp(SHORTEST, LONGEST).mul_f64(jitter))
+        Some((youngest? / PART).clamp(SHORTEST, LONGEST).mul_f64(jitter))
     }
 
     async fn round(&self) {

@@ -148,7 +148,7 @@ impl<'a> Chain<'a> {
                 let opened = self.opened(index, below, session, &log).await?;
                 let fields = self.locked_fields(definition)?;
                 let key = key_of(&fields);
-                let label = label(node, below);
+                let label = label(node, below, false);
                 let artifact = self.publish(image, opened, key, label, &log).await?;
                 (key, fields, artifact)
             }
@@ -163,7 +163,8 @@ impl<'a> Chain<'a> {
                 };
                 let fields = self.locked_fields(definition)?;
                 let key = key_of(&fields);
-                let artifact = ended.checkpoint(key, &label(node, below)).await?;
+                let label = label(node, below, self.is_followed_by_image(index));
+                let artifact = ended.checkpoint(key, &label).await?;
                 *session = Some(ended);
                 (key, fields, artifact)
             }
@@ -268,6 +269,14 @@ impl<'a> Chain<'a> {
         children
     }
 
+    /// Whether the session of a layer goes on as its image.
+    fn is_followed_by_image(self, index: NodeIndex) -> bool {
+        let first = self.children(index).first().copied();
+        first.is_some_and(|child| {
+            matches!(self.bake.keyed.graph().node(child).kind, NodeKind::Image(_))
+        })
+    }
+
     fn waiting(self, index: NodeIndex) {
         let message = format!("waiting for another bake that builds `{}`", self.bake.name(index));
         (self.bake.events)(Event::Warning { message });
@@ -297,6 +306,6 @@ impl<'a> Chain<'a> {
     }
 }
 
-fn label(node: &Node, (below, _): &(CacheKey, Artifact)) -> Label {
-    Label { node: node.name.clone(), parent: Some(*below) }
+fn label(node: &Node, (below, _): &(CacheKey, Artifact), image_follows: bool) -> Label {
+    Label { node: node.name.clone(), parent: Some(*below), image_follows }
 }

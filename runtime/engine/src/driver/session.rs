@@ -92,4 +92,7 @@ pub struct Label {
     pub node: NodeName,
     /// The key of what it stands on.
     pub parent: Option<CacheKey>,
+    /// Whether the session is used up by [`Session::publish`] next: the driver may make of this very artifact
+    /// what the image is made of. `false` for an image itself.
+    pub image_follows: bool,
 }

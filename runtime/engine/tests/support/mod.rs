@@ -211,8 +211,9 @@ impl Session for Writing {
         Ok(())
     }
 
-    async fn checkpoint(&mut self, key: CacheKey, _: &Label) -> Result<Artifact, Error> {
-        self.memory.say("checkpoint");
+    async fn checkpoint(&mut self, key: CacheKey, label: &Label) -> Result<Artifact, Error> {
+        let then = if label.image_follows { " before the image" } else { "" };
+        self.memory.say(format!("checkpoint{then}"));
         let artifact = self.memory.artifact(self.text.clone());
         self.memory.state.lock().unwrap().index.insert(key, artifact.clone());
         Ok(artifact)
@@ -330,14 +331,28 @@ impl Bench {
         self.bake_with(document, |_, _| ()).await
     }
 
+    /// Bakes one of several images.
+    pub async fn bake_only(&self, name: &str, document: kiln::Document) -> Baked {
+        self.bake_some(&[name.to_owned()], document, |_, _| ()).await
+    }
+
     pub async fn bake_with(
         &self,
         document: kiln::Document,
         before: impl FnOnce(&LockFile, &mut KeyedGraph),
     ) -> Baked {
+        self.bake_some(&[], document, before).await
+    }
+
+    async fn bake_some(
+        &self,
+        names: &[String],
+        document: kiln::Document,
+        before: impl FnOnce(&LockFile, &mut KeyedGraph),
+    ) -> Baked {
         let (mut keyed, store, lock) = self.key(document).unwrap();
         before(&lock, &mut keyed);
-        let wanted: Vec<_> = keyed.graph().indices().collect();
+        let wanted = keyed.graph().needed_for(&keyed.graph().select(names).unwrap());
         let project: PathBuf = Path::new(self.root()).to_owned();
         let plan = Plan::make(&keyed, &wanted, &self.memory, &store, &project).await.unwrap();
         let lines = plan.nodes.iter().map(|(index, planned)| {

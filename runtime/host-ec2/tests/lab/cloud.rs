@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 /// All labs of tests: each that comes up sweeps what dead ones have left.
 const STATE: &str = "/var/tmp/kiln-lab-tests";
@@ -81,12 +82,20 @@ impl Lab {
         (done, calls["calls"].as_array().unwrap().iter().map(call).collect())
     }
 
-    /// Instances that are not gone.
+    /// Instances that are not gone. One that was told to end is waited for, as its volume is there until then.
     pub fn instances(&self) -> Vec<String> {
-        let status = self.status();
-        let lives = |instance: &&Value| instance["state"] != "terminated";
-        let instances = status["instances"].as_array().unwrap().iter().filter(lives);
-        instances.map(|instance| instance["id"].as_str().unwrap().to_owned()).collect()
+        let begun = Instant::now();
+        loop {
+            let status = self.status();
+            let instances = status["instances"].as_array().unwrap();
+            let ends = instances.iter().any(|instance| instance["state"] == "shutting-down");
+            if ends && begun.elapsed() < Duration::from_secs(60) {
+                std::thread::sleep(Duration::from_millis(50));
+                continue;
+            }
+            let lives = instances.iter().filter(|instance| instance["state"] != "terminated");
+            return lives.map(|instance| instance["id"].as_str().unwrap().to_owned()).collect();
+        }
     }
 
     /// What AWS's own client answers: `ec2.describe_images(Owners=['self'])['Images']`.

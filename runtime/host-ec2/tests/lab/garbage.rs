@@ -24,13 +24,13 @@ fn gc_shows_what_the_recipes_want_no_more_and_removes_it_with_its_snapshots() {
     assert_eq!(fate(&old).0, "remove");
     assert_eq!(fate(&new).0, "keep");
     assert!(all.iter().all(|(.., why)| !why.is_empty()), "{all:?}");
-    // The AMI, its snapshot, and the layer that only it stood on.
-    assert_eq!(all.iter().filter(|(fate, ..)| fate == "remove").count(), 3, "{all:?}");
+    // The AMI, and the layer that it is made of.
+    assert_eq!(all.iter().filter(|(fate, ..)| fate == "remove").count(), 2, "{all:?}");
     let snapshots = "len([s for s in ec2.describe_snapshots(OwnerIds=['self'])['Snapshots'] if any(t['Key'] == 'kiln:run' for t in s.get('Tags', []))])";
-    assert_eq!(lab.boto(snapshots), json!(6), "nothing is removed for the asking");
+    assert_eq!(lab.boto(snapshots), json!(4), "nothing is removed for the asking");
     let removed = project.run(project.three_layers("new"), &["gc", "--yes", "--format", "json"]);
     assert_eq!(removed.code, Some(0), "{}\n{}", removed.stdout, removed.stderr);
-    assert_eq!(lab.boto(snapshots), json!(4));
+    assert_eq!(lab.boto(snapshots), json!(3));
     let again = project.bake(project.three_layers("new"));
     assert_eq!(again.counts(), (0, 5, 0), "what is wanted is still there");
 }
@@ -53,4 +53,41 @@ fn gc_keeps_what_runs_and_what_a_launch_template_names() {
         assert_eq!(fate, "keep", "{why}");
         assert!(why.contains(word), "{why}");
     }
+}
+
+#[test]
+fn what_an_ami_and_a_layer_share_stays_as_long_as_one_of_them_is_wanted() {
+    let lab = Lab::up(&[]);
+    let project = Project::new(&lab);
+    let alone = project.three_layers("shared");
+    let old = project.ami(&alone);
+    let snapshot = lab.boto(&format!(
+        "ec2.describe_images(ImageIds=['{old}'])['Images'][0]['BlockDeviceMappings'][0]['Ebs']['SnapshotId']"
+    ));
+    let snapshot = snapshot.as_str().unwrap();
+    // One more layer: the AMI goes, the layer that it is made of is stood on.
+    let more = || {
+        let layer = kiln::Layer::new("more").step(kiln::step::run("touch /etc/more"));
+        project.three_layers("shared").layer(layer)
+    };
+    project.bake(more()).done();
+    let gc = |image| fates(&project.run(image, &["gc", "--yes", "--format", "json"]));
+    let fate = |all: &[(String, String, String)], id: &str| {
+        all.iter().find(|(_, found, _)| found == id).unwrap().0.clone()
+    };
+    let first = gc(more());
+    assert_eq!((fate(&first, &old), fate(&first, snapshot)), ("remove".into(), "keep".into()));
+    assert_eq!(project.bake(more()).counts(), (0, 6, 0), "the layer is still there");
+    // The first image again, of the layer as it is; then nothing wants the layer but that AMI's machine.
+    let new = project.ami(&alone);
+    lab.boto(&format!("ec2.run_instances(ImageId='{new}', InstanceType='t3.micro', MinCount=1, MaxCount=1)['OwnerId']"));
+    let second = gc(project.three_layers("other"));
+    assert_eq!((fate(&second, &new), fate(&second, snapshot)), ("keep".into(), "keep".into()));
+    let ids = lab.boto("[i['InstanceId'] for r in ec2.describe_instances()['Reservations'] for i in r['Instances'] if i['State']['Name'] == 'running']");
+    lab.boto(&format!("ec2.terminate_instances(InstanceIds={ids})['TerminatingInstances']"));
+    let third = gc(project.three_layers("other"));
+    assert_eq!((fate(&third, &new), fate(&third, snapshot)), ("remove".into(), "remove".into()));
+    let left = lab
+        .boto("[s['SnapshotId'] for s in ec2.describe_snapshots(OwnerIds=['self'])['Snapshots']]");
+    assert!(!left.to_string().contains(snapshot), "both are gone: {left}");
 }

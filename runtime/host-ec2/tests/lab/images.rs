@@ -132,6 +132,59 @@ fn a_failing_test_keeps_no_image_and_the_layers_stay() {
     assert_eq!(baked.layers("built"), ["image"]);
 }
 
+/// What an AMI stands on.
+fn snapshot_of(lab: &Lab, ami: &str) -> String {
+    let snapshot = format!(
+        "ec2.describe_images(ImageIds=['{ami}'])['Images'][0]['BlockDeviceMappings'][0]['Ebs']['SnapshotId']"
+    );
+    lab.boto(&snapshot).as_str().unwrap().to_owned()
+}
+
+#[test]
+fn an_image_is_made_of_its_last_layers_snapshot_and_another_test_photographs_nothing() {
+    let lab = Lab::up(&[]);
+    let project = Project::new(&lab);
+    let image = |text: &str| served(&project).test(Test::new("is").run(text));
+    let (first, calls) = lab.calls_of(|| project.ami(&image("true")));
+    let taken = |calls: &[(String, Value)]| {
+        calls.iter().filter(|(action, _)| action == "CreateSnapshot").count()
+    };
+    assert_eq!(taken(&calls), 1, "{calls:?}");
+    let snapshot = lab.boto(&format!(
+        "ec2.describe_snapshots(SnapshotIds=['{}'])['Snapshots'][0]",
+        snapshot_of(&lab, &first)
+    ));
+    let tags = snapshot["Tags"].as_array().unwrap();
+    let tag = |key: &str| tags.iter().find(|tag| tag["Key"] == key).map(|tag| &tag["Value"]);
+    assert_eq!(tag("kiln:layer"), Some(&json!("service")));
+    assert_eq!(tag("kiln:clean"), Some(&json!("yes")));
+    // Only a test is another one: the machine has booted from what the image is to be.
+    let (second, calls) =
+        lab.calls_of(|| project.ami(&image("test ! -e /var/lib/cloud/instances/x")));
+    assert_eq!(taken(&calls), 0, "{calls:?}");
+    assert_ne!(first, second);
+    assert_eq!(snapshot_of(&lab, &first), snapshot_of(&lab, &second));
+    // Another size is another volume.
+    let larger = image("true").builder(ec2().volume(Volume::new().size(12)));
+    let third = project.ami(&larger);
+    assert_ne!(snapshot_of(&lab, &third), snapshot_of(&lab, &first));
+}
+
+#[test]
+fn a_machine_that_cannot_be_cleaned_is_no_image_and_its_layers_stay() {
+    let lab = Lab::up(&[]);
+    let project = Project::new(&lab);
+    // The bake's own key, where a recipe has copied it into the image.
+    let layer = Layer::new("keys").step(step::run("cp /run/kiln-ssh/authorized_keys /etc/left"));
+    let failed = project.bake(project.debian("unclean").layer(layer));
+    assert_eq!(failed.code, Some(1), "{}", failed.stdout);
+    let failure = failed.failure();
+    assert!(failure["output"].to_string().contains("/etc/left"), "{failure}");
+    assert!(failure["help"].is_string(), "{failure}");
+    assert_eq!(failed.layers("built"), ["base", "keys"]);
+    assert_eq!(lab.instances(), [""; 0]);
+}
+
 #[test]
 fn packages_are_resolved_without_a_trace_and_installed_without_network() {
     let lab = Lab::up(&[]);

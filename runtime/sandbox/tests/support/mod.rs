@@ -156,7 +156,7 @@ pub fn name() -> NodeName {
 }
 
 pub fn label() -> Label {
-    Label { node: name(), parent: None }
+    Label { node: name(), parent: None, image_follows: false }
 }
 
 pub fn settings() -> Settings {
