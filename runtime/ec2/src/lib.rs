@@ -1,4 +1,4 @@
-//! The EC2 builder: AMIs baked over SSH, layer by layer, a snapshot each.
+//! The EC2 builder: AMIs baked over SSH, layer by layer, a snapshot each; and the deployer, which runs them.
 //!
 //! An artifact is a snapshot of a layer's machine, or an AMI. The tags of snapshots and AMIs are the index:
 //! what is found by its key is not made again, wherever it was made.
@@ -18,9 +18,12 @@ mod session;
 mod probe;
 mod publish;
 
+mod deploy;
+
 mod gc;
 
 mod files;
 mod ssh;
 
 pub use builder::{Ec2, Place, region};
+pub use deploy::Deployer;

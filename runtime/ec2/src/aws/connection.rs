@@ -14,6 +14,9 @@ const TRIES: u32 = 12;
 #[derive(Debug, Clone)]
 pub(crate) struct Aws {
     pub(crate) ec2: aws_sdk_ec2::Client,
+    pub(crate) autoscaling: aws_sdk_autoscaling::Client,
+    /// Load balancers and target groups.
+    pub(crate) elb: aws_sdk_elasticloadbalancingv2::Client,
     config: SdkConfig,
     region: String,
 }
@@ -47,7 +50,13 @@ impl Aws {
                 "set `AWS_REGION`, or name it in the recipe: `builder: ec2 { region: \"eu-west-1\" }`",
             ));
         };
-        Ok(Self { ec2: aws_sdk_ec2::Client::new(&config), config, region })
+        Ok(Self {
+            ec2: aws_sdk_ec2::Client::new(&config),
+            autoscaling: aws_sdk_autoscaling::Client::new(&config),
+            elb: aws_sdk_elasticloadbalancingv2::Client::new(&config),
+            config,
+            region,
+        })
     }
 
     /// The region that everything is made in.

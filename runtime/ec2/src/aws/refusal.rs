@@ -15,6 +15,11 @@ impl Refusal {
         &self.code
     }
 
+    /// EC2's words.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// A refusal of our own making: an object that ended in a state that EC2 reports as failed.
     pub(crate) fn of(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self { code: code.into(), message: message.into() }

@@ -1,16 +1,11 @@
+use super::follow::Follower;
 use super::rounds::Rounds;
 use super::seen::{Kind, Seen};
 use crate::aws::{Aws, Refusal};
 use kiln_engine::Error;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::watch;
-
-/// How long something that was just made may stay out of sight of reads.
-const VISIBLE_WITHIN: Duration = Duration::from_secs(300);
-
-/// How many reads in a row must not show what was shown before, until it is believed to be gone.
-const AGREEING: u32 = 3;
 
 /// Whether a wait ends when the user asks to stop. What cleans up goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,31 +76,20 @@ impl Poller {
         }
     }
 
+    /// Follows an object, look by look.
+    pub(crate) fn follow(&self, kind: Kind, id: &str) -> Follower {
+        Follower::new(self.rounds.join(kind, id))
+    }
+
     async fn watch<T>(
         &self,
         kind: Kind,
         id: &str,
         judge: impl Fn(&Seen) -> Verdict<T>,
     ) -> Result<T, Refusal> {
-        let mut waiter = self.rounds.join(kind, id);
-        let begun = Instant::now();
-        let (mut was_seen, mut absent) = (false, 0);
+        let mut follower = self.follow(kind, id);
         loop {
-            if waiter.reads.changed().await.is_err() {
-                return Err(Refusal::of("", "nobody reads its state any more"));
-            }
-            let Some(read) = waiter.reads.borrow_and_update().clone() else { continue };
-            let seen = read.result?;
-            if matches!(seen, Seen::Absent) {
-                absent += 1;
-                let is_gone = absent >= AGREEING && was_seen;
-                if !is_gone && begun.elapsed() < VISIBLE_WITHIN {
-                    continue;
-                }
-            } else {
-                (was_seen, absent) = (true, 0);
-            }
-            match judge(&seen) {
+            match judge(&follower.next().await?) {
                 Verdict::Wait => {}
                 Verdict::Done(value) => return Ok(value),
                 Verdict::Failed(refusal) => return Err(refusal),

@@ -1,3 +1,4 @@
+use super::groups::{self, Group, Targets};
 use crate::aws::{Aws, MOST, Refusal, filter};
 use aws_sdk_ec2::types::{Image, Instance, Snapshot};
 use std::collections::BTreeMap;
@@ -9,6 +10,10 @@ pub(crate) enum Kind {
     Instance,
     Snapshot,
     Image,
+    /// An Auto Scaling group, by its name, with its servers.
+    Group,
+    /// The targets of a target group, by its ARN.
+    Targets,
 }
 
 impl Kind {
@@ -18,6 +23,8 @@ impl Kind {
             Self::Instance => "instance",
             Self::Snapshot => "snapshot",
             Self::Image => "AMI",
+            Self::Group => "Auto Scaling group",
+            Self::Targets => "target group",
         }
     }
 }
@@ -30,6 +37,8 @@ pub(crate) enum Seen {
     Instance(Arc<Instance>),
     Snapshot(Arc<Snapshot>),
     Image(Arc<Image>),
+    Group(Arc<Group>),
+    Targets(Arc<Targets>),
 }
 
 /// Reads objects of a kind, as few calls as there are pages. Those that are not shown are missing from the
@@ -40,8 +49,14 @@ pub(super) async fn read(
     ids: &[String],
 ) -> Result<BTreeMap<String, Seen>, Refusal> {
     let mut seen = BTreeMap::new();
+    match kind {
+        Kind::Group => return groups::groups(aws, ids).await,
+        Kind::Targets => return groups::targets(aws, ids).await,
+        Kind::Instance | Kind::Snapshot | Kind::Image => {}
+    }
     for ids in ids.chunks(MOST) {
         match kind {
+            Kind::Group | Kind::Targets => {}
             Kind::Instance => {
                 let ids = filter("instance-id", ids);
                 let answer = aws.ec2.describe_instances().filters(ids).send().await?;

@@ -1,0 +1,265 @@
+use super::names::{GENERATION, LAUNCH, VERSION, is_declared};
+use super::network::Network;
+use super::seen::once_seen;
+use super::traits;
+use super::works::Works;
+use super::world::{group_tags, is_going};
+use crate::aws::tags::Tags;
+use crate::aws::{Aws, Refusal, VISIBLE_WITHIN, filter};
+use crate::wait::{Kind, Seen};
+use aws_sdk_autoscaling::types::{AutoScalingGroup, LaunchTemplateSpecification, Tag};
+use aws_sdk_ec2::types::Image;
+use kiln_engine::Error;
+use kiln_engine::driver::{Capacity, Launch, Output};
+use std::time::Instant;
+
+impl Works<'_> {
+    /// Makes a generation, without traffic.
+    pub(super) async fn launch(self, launch: &Launch<'_>, output: Output<'_>) -> Result<(), Error> {
+        let name = self.names().group(launch.generation);
+        if let Some(there) = self.there(&name, launch).await? {
+            if !is_going(&there) {
+                return Ok(());
+            }
+            output(&format!("waiting until what was `{name}` is gone"));
+            self.gone(&name).await?;
+        }
+        let target = self.target();
+        let (network, image) = tokio::try_join!(
+            async {
+                let network = Network::of(self.aws(), &target.subnets, self.origin()).await?;
+                network.offering(self.aws(), &target.instance_type, self.origin()).await
+            },
+            self.image(launch.image),
+        )?;
+        let security = match &target.security_groups[..] {
+            [] => self.own_security(&network.vpc).await?,
+            named => named.to_vec(),
+        };
+        let root_device = image.root_device_name().unwrap_or("/dev/xvda");
+        let version = self.template_version(launch, security, root_device).await?;
+        self.create(launch, &name, &network, version).await?;
+        output(&format!("`{name}` starts {} servers", launch.capacity.desired));
+        Ok(())
+    }
+
+    /// The group of this name, where it is this generation's.
+    async fn there(
+        self,
+        name: &str,
+        launch: &Launch<'_>,
+    ) -> Result<Option<AutoScalingGroup>, Error> {
+        let there = describe(self.aws(), name).await;
+        let there = there.map_err(|refusal| self.refused(refusal, "see the servers"))?;
+        let Some(there) = there else { return Ok(None) };
+        let tags = group_tags(&there);
+        let mut own = self.names().own_tags();
+        own.insert(GENERATION.into(), launch.generation.to_string());
+        if !is_going(&there) {
+            own.insert(format!("{LAUNCH}image"), launch.image.to_owned());
+        }
+        if own.iter().all(|(name, value)| tags.get(name) == Some(value)) {
+            Ok(Some(there))
+        } else {
+            Err(self.foreign("an Auto Scaling group", name))
+        }
+    }
+
+    /// Waits until a group that is being deleted is no more.
+    async fn gone(self, name: &str) -> Result<(), Error> {
+        let mut follower = self.inner.poller.follow(Kind::Group, name).of_known();
+        loop {
+            let seen = tokio::select! {
+                biased;
+                () = self.inner.poller.interruption() => return Err(Error::interrupted()),
+                seen = follower.next() => seen,
+            };
+            match seen.map_err(|refusal| self.refused(refusal, "see the servers"))? {
+                Seen::Absent => return Ok(()),
+                _ => {}
+            }
+        }
+    }
+
+    /// What servers start from: it may have been deregistered since it was baked.
+    async fn image(self, id: &str) -> Result<Image, Error> {
+        let call = self.aws().ec2.describe_images().image_ids(id);
+        let told = |refusal: Refusal| self.refused(refusal, "start the servers");
+        let answer = call.send().await.map_err(|error| told(error.into()))?;
+        answer.images.unwrap_or_default().pop().ok_or_else(|| {
+            told(Refusal::of(
+                "InvalidAMIID.NotFound",
+                format!("The image id `{id}` does not exist"),
+            ))
+        })
+    }
+
+    /// That which `prepare` has made.
+    async fn own_security(self, vpc: &str) -> Result<Vec<String>, Error> {
+        let begun = Instant::now();
+        loop {
+            let found = self.find_security(super::names::SERVERS, vpc).await?;
+            if let Some(id) = found.and_then(|group| group.group_id) {
+                return Ok(vec![id]);
+            }
+            if begun.elapsed() > VISIBLE_WITHIN {
+                return self.servers_security(None, vpc).await.map(|id| id.into_iter().collect());
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        }
+    }
+
+    async fn create(
+        self,
+        launch: &Launch<'_>,
+        name: &str,
+        network: &Network,
+        version: i64,
+    ) -> Result<(), Error> {
+        let template = LaunchTemplateSpecification::builder()
+            .launch_template_name(self.names().template())
+            .version(version.to_string());
+        let Capacity { min, desired, max } = launch.capacity;
+        let call = self
+            .aws()
+            .autoscaling
+            .create_auto_scaling_group()
+            .auto_scaling_group_name(name)
+            .launch_template(template.build())
+            .min_size(number(min))
+            .max_size(number(max))
+            .desired_capacity(number(desired))
+            .vpc_zone_identifier(network.ids().join(","))
+            // Until it has traffic only EC2's own checks end a server: one that does not get healthy must stay to be
+            // looked at. See `attach`.
+            .health_check_type("EC2")
+            .termination_policies("OldestInstance")
+            .set_tags(Some(self.group_tags(launch, name, version)));
+        let made =
+            once_seen(&self.named(), async || Ok(call.clone().send().await.map(drop)?)).await;
+        match made {
+            Err(refusal) if refusal.code().contains("AlreadyExists") => {
+                self.there(name, launch).await.map(drop)
+            }
+            made => made.map_err(|refusal| self.refused(refusal, "start the servers")),
+        }
+    }
+
+    /// Those of the servers too, and what they start with: this is how it is read back.
+    fn group_tags(self, launch: &Launch<'_>, name: &str, version: i64) -> Vec<Tag> {
+        let mut propagated = self.names().tags(self.deployment);
+        propagated.insert(GENERATION.into(), launch.generation.to_string());
+        let own = traits::launch(self.deployment, launch.image);
+        let own = own.into_iter().map(|(name, value)| (format!("{LAUNCH}{name}"), value));
+        let version = (VERSION.to_owned(), version.to_string());
+        let own: Tags = own.chain([version]).collect();
+        let of = |(key, value): (&String, &String), propagate| tag(name, key, value, propagate);
+        let own = own.iter().map(|pair| of(pair, false));
+        propagated.iter().map(|pair| of(pair, true)).chain(own).collect()
+    }
+
+    /// Makes its size and its tags as declared.
+    pub(super) async fn resize(self, generation: u32, capacity: Capacity) -> Result<(), Error> {
+        let name = self.names().group(generation);
+        let told = |refusal: Refusal| self.refused(refusal, "resize the servers");
+        let there = describe(self.aws(), &name).await.map_err(told)?;
+        let there = there.filter(|group| !is_going(group)).ok_or_else(|| {
+            Error::environment(format!("`{name}` is not there"))
+                .help("deploy again: what is missing is made")
+        })?;
+        let Capacity { min, desired, max } = capacity;
+        let has = (there.min_size(), there.desired_capacity(), there.max_size());
+        if has != (Some(number(min)), Some(number(desired)), Some(number(max))) {
+            let call = self.aws().autoscaling.update_auto_scaling_group();
+            let call = call.auto_scaling_group_name(&name).min_size(number(min));
+            let call = call.max_size(number(max)).desired_capacity(number(desired));
+            call.send().await.map_err(|error| told(error.into()))?;
+        }
+        self.retag(&there, &name).await.map_err(told)
+    }
+
+    /// On the group for the servers to come, and on those that are there.
+    async fn retag(self, group: &AutoScalingGroup, name: &str) -> Result<(), Refusal> {
+        let wanted = self.names().tags(self.deployment);
+        let has = group_tags(group);
+        let differs = |(key, value): &(&String, &String)| has.get(*key) != Some(*value);
+        let missing: Tags = wanted
+            .iter()
+            .filter(differs)
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
+        let extra: Vec<String> = has
+            .keys()
+            .filter(|key| is_declared(key) && !wanted.contains_key(*key))
+            .cloned()
+            .collect();
+        if missing.is_empty() && extra.is_empty() {
+            return Ok(());
+        }
+        let Aws { autoscaling, ec2, .. } = self.aws();
+        let ids: Vec<String> =
+            group.instances().iter().filter_map(|one| one.instance_id.clone()).collect();
+        let ids = with_volumes(self.aws(), ids).await?;
+        let pair = |(key, value): (&String, &String)| {
+            aws_sdk_ec2::types::Tag::builder().key(key).value(value).build()
+        };
+        if !missing.is_empty() {
+            let tags = missing.iter().map(|(key, value)| tag(name, key, value, true)).collect();
+            autoscaling.create_or_update_tags().set_tags(Some(tags)).send().await?;
+            if !ids.is_empty() {
+                let tags = missing.iter().map(pair).collect();
+                let call = ec2.create_tags().set_resources(Some(ids.clone()));
+                call.set_tags(Some(tags)).send().await?;
+            }
+        }
+        if !extra.is_empty() {
+            let tags = extra.iter().map(|key| tag(name, key, "", true)).collect();
+            autoscaling.delete_tags().set_tags(Some(tags)).send().await?;
+            if !ids.is_empty() {
+                let key = |key: &String| aws_sdk_ec2::types::Tag::builder().key(key).build();
+                let tags = extra.iter().map(key).collect();
+                ec2.delete_tags().set_resources(Some(ids)).set_tags(Some(tags)).send().await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Servers and the volumes that are theirs.
+async fn with_volumes(aws: &Aws, servers: Vec<String>) -> Result<Vec<String>, Refusal> {
+    let mut all = servers.clone();
+    for servers in servers.chunks(crate::aws::MOST) {
+        let call = aws.ec2.describe_instances().filters(filter("instance-id", servers));
+        for one in call.send().await?.reservations.unwrap_or_default() {
+            let instances = one.instances.unwrap_or_default();
+            let mappings = instances.iter().flat_map(|instance| instance.block_device_mappings());
+            let volumes = mappings.filter_map(|mapping| mapping.ebs()?.volume_id());
+            all.extend(volumes.map(ToOwned::to_owned));
+        }
+    }
+    Ok(all)
+}
+
+/// A group by its name.
+///
+/// # Errors
+/// When Auto Scaling refuses to say.
+pub(super) async fn describe(aws: &Aws, name: &str) -> Result<Option<AutoScalingGroup>, Refusal> {
+    let call = aws.autoscaling.describe_auto_scaling_groups().auto_scaling_group_names(name);
+    Ok(call.send().await?.auto_scaling_groups.unwrap_or_default().pop())
+}
+
+/// A tag of a group; its servers get it too where it is propagated.
+pub(super) fn tag(group: &str, name: &str, value: &str, propagate: bool) -> Tag {
+    Tag::builder()
+        .resource_type("auto-scaling-group")
+        .resource_id(group)
+        .key(name)
+        .value(value)
+        .propagate_at_launch(propagate)
+        .build()
+}
+
+fn number(of: u32) -> i32 {
+    i32::try_from(of).unwrap_or(i32::MAX)
+}

@@ -1,0 +1,164 @@
+use super::check::Check;
+use super::health::{Evidence, server};
+use super::listening::Listening;
+use super::names::{
+    ATTACHED, BALANCER, FRONT, GENERATION, LAUNCH, Names, SERVERS, VERSION, is_declared,
+};
+use super::security;
+use super::traits;
+use super::world::{World, group_tags};
+use crate::aws::tags::{self, Tags};
+use aws_sdk_autoscaling::types::AutoScalingGroup;
+use aws_sdk_ec2::types::SecurityGroup;
+use aws_sdk_elasticloadbalancingv2::types::{LoadBalancerSchemeEnum, TargetGroup};
+use kiln_engine::driver::{Capacity, Generation, Observed, Server, Traits};
+use std::collections::BTreeMap;
+
+/// What runs of each deployment.
+pub(super) fn observed(world: &World, project: &str) -> Vec<Observed> {
+    let of = |deployment: String| {
+        let names = Names { project, deployment: &deployment };
+        let mut generations: Vec<Generation> =
+            world.groups_of(&deployment).filter_map(|group| of_group(world, group)).collect();
+        generations.sort_by_key(|generation| generation.number);
+        let (front, mut outputs) = front(world, names);
+        outputs.extend(addresses(&generations, &front));
+        Observed { front, generations, outputs, deployment }
+    };
+    world.deployments().into_iter().map(of).collect()
+}
+
+/// The number of a generation; `None`: a group of something else.
+pub(super) fn number(group: &AutoScalingGroup) -> Option<u32> {
+    group_tags(group).get(GENERATION)?.parse().ok()
+}
+
+/// A generation as its group shows it, with its servers as somebody has judged them.
+pub(super) fn generation(group: &AutoScalingGroup, servers: Vec<Server>) -> Option<Generation> {
+    let tags = group_tags(group);
+    let mut launch: Traits = tags
+        .iter()
+        .filter_map(|(name, value)| Some((name.strip_prefix(LAUNCH)?.to_owned(), value.clone())))
+        .collect();
+    let version = group.launch_template().and_then(|template| template.version());
+    let made_with = tags.get(VERSION).map(String::as_str);
+    if version != made_with {
+        // Somebody has given it another one: what its next servers start with is not what the tags say.
+        let version = version.unwrap_or("none");
+        launch.insert("template_version".into(), format!("{version}, by hand"));
+    }
+    let size = |value: Option<i32>| value.and_then(|value| u32::try_from(value).ok()).unwrap_or(0);
+    Some(Generation {
+        number: tags.get(GENERATION)?.parse().ok()?,
+        id: group.auto_scaling_group_name()?.to_owned(),
+        image: launch.get("image").cloned().unwrap_or_default(),
+        launch,
+        running: traits::running(tags.iter().filter(|(name, _)| is_declared(name))),
+        capacity: Capacity {
+            min: size(group.min_size()),
+            desired: size(group.desired_capacity()),
+            max: size(group.max_size()),
+        },
+        attached: !group.target_group_arns().is_empty() || tags.contains_key(ATTACHED),
+        servers,
+    })
+}
+
+fn of_group(world: &World, group: &AutoScalingGroup) -> Option<Generation> {
+    let targets = group.target_group_arns().iter().filter_map(|arn| world.targets.get(arn));
+    let targets: Vec<_> = targets.collect();
+    let servers = group.instances().iter().map(|member| {
+        server(&Evidence {
+            member,
+            instance: member.instance_id().and_then(|id| world.instances.get(id)),
+            checks: None,
+            targets: targets.clone(),
+            told: None,
+            is_told_later: false,
+        })
+    });
+    generation(group, servers.collect())
+}
+
+/// What stands before the servers, in the words of `traits::front`, and where it is.
+fn front(world: &World, names: Names<'_>) -> (Traits, BTreeMap<String, String>) {
+    let (mut front, mut outputs) = (Traits::new(), BTreeMap::new());
+    let id = |group: &SecurityGroup| group.group_id().unwrap_or_default().to_owned();
+    if let Some(group) = world.security(names.deployment, SERVERS) {
+        let ports = security::read(group).into_iter().map(|(port, _)| port);
+        let ports = traits::ports(ports);
+        if !ports.is_empty() {
+            front.insert("ports".into(), ports);
+        }
+        outputs.insert("security_group".into(), id(group));
+    }
+    let balancer = world.balancers_of(names).next();
+    let Some(target_group) = current(world, names) else {
+        let named = world.groups_of(names.deployment).flat_map(|group| group.target_group_arns());
+        if let Some(arn) = named.last() {
+            front.insert("target_group".into(), arn.clone());
+            outputs.insert("target_group".into(), arn.clone());
+        }
+        return (front, outputs);
+    };
+    let arn = target_group.target_group_arn().unwrap_or_default();
+    outputs.insert("target_group".into(), arn.to_owned());
+    let port = target_group.port().unwrap_or_default();
+    front.insert("forwards_to".into(), format!("port {port}"));
+    front.insert("health_check".into(), Check::observed(target_group).to_string());
+    let Some(security) = world.security(names.deployment, BALANCER) else {
+        return (front, outputs);
+    };
+    let marks = tags::read(security.tags());
+    let from: Vec<String> = security::read(security).into_iter().map(|(_, from)| from).collect();
+    front.insert("from".into(), traits::fit(traits::list(&from, "nobody")));
+    let Some(balancer) = balancer else { return (front, outputs) };
+    let is_internal = balancer.scheme() == Some(&LoadBalancerSchemeEnum::Internal);
+    let kind = balancer.r#type().map_or("", |kind| kind.as_str());
+    front.insert("load_balancer".into(), traits::balancer(kind, is_internal));
+    marked(&marks, &mut front);
+    // Without a listener nothing belongs to a target group.
+    if target_group.load_balancer_arns().is_empty() {
+        front.remove("listener");
+    }
+    let dns_name = balancer.dns_name().unwrap_or_default();
+    let listener = marks.get(&format!("{FRONT}listener")).map_or("", String::as_str);
+    let mut words = listener.split([' ', ',']);
+    let (protocol, port) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    if !port.is_empty() {
+        outputs.insert("url".into(), Listening::url(protocol, port, dns_name));
+    }
+    outputs.insert("dns_name".into(), dns_name.to_owned());
+    outputs.insert(
+        "load_balancer".into(),
+        balancer.load_balancer_arn().unwrap_or_default().to_owned(),
+    );
+    (front, outputs)
+}
+
+/// What was written down when the front was made.
+fn marked(marks: &Tags, front: &mut Traits) {
+    for (name, value) in marks {
+        if let Some(name) = name.strip_prefix(FRONT) {
+            front.insert(name.to_owned(), value.clone());
+        }
+    }
+}
+
+/// The target group that the deployment's own balancer forwards to.
+fn current<'a>(world: &'a World, names: Names<'_>) -> Option<&'a TargetGroup> {
+    let all: Vec<&TargetGroup> = world.target_groups_of(names).collect();
+    let is_used = |one: &&&TargetGroup| !one.load_balancer_arns().is_empty();
+    all.iter().find(is_used).or(all.first()).copied()
+}
+
+/// Where servers are that nobody stands before.
+fn addresses(generations: &[Generation], front: &Traits) -> Option<(String, String)> {
+    if front.contains_key("load_balancer") {
+        return None;
+    }
+    let serving = generations.iter().filter(|generation| generation.attached);
+    let servers = serving.flat_map(|generation| &generation.servers);
+    let addresses: Vec<String> = servers.filter_map(|server| server.address.clone()).collect();
+    (!addresses.is_empty()).then(|| ("addresses".into(), addresses.join(", ")))
+}

@@ -1,0 +1,139 @@
+use super::check::Check;
+use super::listening::Listening;
+use super::seen::once_seen;
+use super::traits::seconds;
+use super::works::Works;
+use crate::aws::Refusal;
+use aws_sdk_elasticloadbalancingv2::types::{
+    Matcher, TargetGroup, TargetGroupAttribute, TargetTypeEnum,
+};
+use kiln::{LoadBalancerKind, NewLoadBalancer};
+use kiln_engine::Error;
+
+/// How long open requests are given when a target is taken out: 300 s, unless told.
+const DRAIN: &str = "deregistration_delay.timeout_seconds";
+
+/// On a network load balancer: that open connections end when the drain time is over, as those of an application load
+/// balancer do.
+const ENDS: &str = "deregistration_delay.connection_termination.enabled";
+
+impl Works<'_> {
+    /// The target group of a load balancer, made or mended: its ARN.
+    pub(super) async fn target_group(
+        self,
+        made: &NewLoadBalancer,
+        balancer: &str,
+        vpc: &str,
+    ) -> Result<String, Error> {
+        let told =
+            |refusal: Refusal| self.refused_at(refusal, "make the target group", &made.origin);
+        let name = self.names().target_group(balancer, made.to);
+        let check = Check::declared(self.deployment, made);
+        let there = self.find_target_group(&name).await.map_err(told)?;
+        let arn = match there {
+            Some(there) => {
+                let arn = there.target_group_arn().unwrap_or_default().to_owned();
+                if Check::observed(&there) != check {
+                    self.change_check(&arn, &check).await.map_err(told)?;
+                }
+                arn
+            }
+            None => self.make_target_group(made, &name, vpc, &check).await.map_err(told)?,
+        };
+        self.drain(made, &arn).await.map_err(told)?;
+        Ok(arn)
+    }
+
+    async fn find_target_group(self, name: &str) -> Result<Option<TargetGroup>, Refusal> {
+        let answer = self.aws().elb.describe_target_groups().names(name).send().await;
+        match answer.map_err(Refusal::from) {
+            Err(refusal) if refusal.is_not_found() => Ok(None),
+            answer => Ok(answer?.target_groups.unwrap_or_default().pop()),
+        }
+    }
+
+    async fn make_target_group(
+        self,
+        made: &NewLoadBalancer,
+        name: &str,
+        vpc: &str,
+        check: &Check,
+    ) -> Result<String, Refusal> {
+        let call = self
+            .aws()
+            .elb
+            .create_target_group()
+            .name(name)
+            .protocol(Listening::behind(made))
+            .port(i32::from(made.to))
+            .vpc_id(vpc)
+            .target_type(TargetTypeEnum::Instance)
+            .health_check_enabled(true)
+            .health_check_protocol(check.protocol.clone())
+            .health_check_port(check.port())
+            .set_health_check_path(check.http.as_ref().map(|(path, _)| path.clone()))
+            .set_matcher(matcher(check))
+            .health_check_interval_seconds(check.interval)
+            .health_check_timeout_seconds(check.timeout)
+            .healthy_threshold_count(check.healthy)
+            .unhealthy_threshold_count(check.unhealthy)
+            .set_tags(Some(self.elb_tags()));
+        let made = call.send().await?.target_groups.unwrap_or_default().pop();
+        made.and_then(|made| made.target_group_arn)
+            .ok_or_else(|| Refusal::of("", "it is made, but not described"))
+    }
+
+    async fn change_check(self, arn: &str, check: &Check) -> Result<(), Refusal> {
+        let call = self.aws().elb.modify_target_group().target_group_arn(arn);
+        let call = call
+            .health_check_enabled(true)
+            .health_check_protocol(check.protocol.clone())
+            .health_check_port(check.port())
+            .set_health_check_path(check.http.as_ref().map(|(path, _)| path.clone()))
+            .set_matcher(matcher(check))
+            .health_check_interval_seconds(check.interval)
+            .health_check_timeout_seconds(check.timeout)
+            .healthy_threshold_count(check.healthy)
+            .unhealthy_threshold_count(check.unhealthy);
+        call.send().await?;
+        Ok(())
+    }
+
+    async fn drain(self, made: &NewLoadBalancer, arn: &str) -> Result<(), Refusal> {
+        let elb = &self.aws().elb;
+        let call = elb.describe_target_group_attributes().target_group_arn(arn);
+        let answer = once_seen(&[], async || Ok(call.clone().send().await?)).await?;
+        let mut wanted = vec![(DRAIN, seconds(made.drain_ms).to_string())];
+        if made.kind == LoadBalancerKind::Network {
+            wanted.push((ENDS, "true".to_owned()));
+        }
+        let has = |name: &str, value: &str| {
+            let mut attributes = answer.attributes().iter();
+            attributes.any(|one| one.key() == Some(name) && one.value() == Some(value))
+        };
+        if wanted.iter().all(|(name, value)| has(name, value)) {
+            return Ok(());
+        }
+        let attribute = |(name, value): (&str, String)| {
+            TargetGroupAttribute::builder().key(name).value(value).build()
+        };
+        let wanted = wanted.into_iter().map(attribute).collect();
+        let call = elb.modify_target_group_attributes().target_group_arn(arn);
+        let call = call.set_attributes(Some(wanted));
+        once_seen(&[], async || Ok(call.clone().send().await.map(drop)?)).await
+    }
+
+    /// How long a target group that somebody else keeps gives open requests, in seconds.
+    pub(super) async fn drain_of(self, arn: &str) -> Result<u64, Refusal> {
+        let call = self.aws().elb.describe_target_group_attributes().target_group_arn(arn);
+        let answer = call.send().await?;
+        let mut attributes = answer.attributes().iter();
+        let drain = attributes.find(|one| one.key() == Some(DRAIN));
+        Ok(drain.and_then(|one| one.value()?.parse().ok()).unwrap_or(300))
+    }
+}
+
+fn matcher(check: &Check) -> Option<Matcher> {
+    let status = check.http.as_ref().map(|(_, status)| status);
+    status.map(|status| Matcher::builder().http_code(status).build())
+}

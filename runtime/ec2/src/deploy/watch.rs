@@ -1,0 +1,158 @@
+use super::ask::{Asking, Told};
+use super::health::{Evidence, address, server};
+use super::observe::{generation, number};
+use super::works::Works;
+use super::world::is_going;
+use crate::aws::Refusal;
+use crate::wait::{Failure, Follower, Group, Kind, Seen, Targets};
+use kiln_engine::Error;
+use kiln_engine::driver::{Generation, Judge, Waited};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a failed launch may be the last thing that Auto Scaling tried. It goes on in another zone at once, where
+/// there is one; trying the same again takes it minutes.
+const TRIES_AGAIN_WITHIN: Duration = Duration::from_secs(5);
+
+/// What a watch has seen so far.
+struct Watch<'a> {
+    works: Works<'a>,
+    group: Option<Arc<Group>>,
+    /// Of each target group that it is attached to.
+    targets: BTreeMap<String, (Follower, Option<Arc<Targets>>)>,
+    asking: Option<Asking>,
+    failed: Option<(Failure, Instant)>,
+}
+
+impl Works<'_> {
+    /// Looks at a generation until `judge` has seen enough.
+    pub(super) async fn watch(
+        self,
+        generation: u32,
+        within: Duration,
+        judge: Judge<'_>,
+    ) -> Result<Waited, Error> {
+        let name = self.names().group(generation);
+        let mut follower = self.inner.poller.follow(Kind::Group, &name);
+        let asking = self.deployment.health.clone().map(Asking::new);
+        let mut watch =
+            Watch { works: self, group: None, targets: BTreeMap::new(), asking, failed: None };
+        let mut last = None;
+        let over = tokio::time::sleep(within);
+        tokio::pin!(over);
+        loop {
+            tokio::select! {
+                biased;
+                () = self.inner.poller.interruption() => return Err(Error::interrupted()),
+                () = &mut over => return Ok(Waited::OutOfTime(last)),
+                seen = follower.next() => watch.take(seen)?,
+                seen = next(watch.targets.values_mut().next()) => seen.map_err(|refusal| {
+                    self.refused(refusal, "see the health")
+                })?,
+                () = answer(watch.asking.as_ref()), if watch.group.is_some() => {}
+            }
+            last = watch.generation();
+            if judge(last.as_ref()) {
+                return Ok(Waited::Seen(last));
+            }
+            watch.give_up()?;
+        }
+    }
+}
+
+/// The next look at a target group, which is kept.
+async fn next(of: Option<&mut (Follower, Option<Arc<Targets>>)>) -> Result<(), Refusal> {
+    let Some((follower, targets)) = of else { return std::future::pending().await };
+    *targets = read(follower.next().await?);
+    Ok(())
+}
+
+async fn answer(asking: Option<&Asking>) {
+    match asking {
+        Some(asking) => asking.answer().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn read(seen: Seen) -> Option<Arc<Targets>> {
+    match seen {
+        Seen::Targets(targets) => Some(targets),
+        _ => None,
+    }
+}
+
+impl Watch<'_> {
+    fn take(&mut self, seen: Result<Seen, Refusal>) -> Result<(), Error> {
+        let seen = seen.map_err(|refusal| self.works.refused(refusal, "see the servers"))?;
+        self.group = match seen {
+            Seen::Group(group) if !is_going(&group.group) => Some(group),
+            _ => None,
+        };
+        let arns = self.group.as_ref().map_or(&[][..], |group| group.group.target_group_arns());
+        self.targets.retain(|arn, _| arns.contains(arn));
+        for arn in arns {
+            let poller = &self.works.inner.poller;
+            let known = self.targets.entry(arn.clone());
+            let (follower, targets) =
+                known.or_insert_with(|| (poller.follow(Kind::Targets, arn), None));
+            let latest = follower.latest();
+            let latest = latest.map_err(|refusal| self.works.refused(refusal, "see the health"))?;
+            if let Some(seen) = latest {
+                *targets = read(seen);
+            }
+        }
+        self.failed =
+            match (self.group.as_ref().and_then(|group| group.failure.clone()), self.failed.take())
+            {
+                (Some(failure), Some((known, since))) if known.message == failure.message => {
+                    Some((failure, since))
+                }
+                (Some(failure), _) => Some((failure, Instant::now())),
+                (None, _) => None,
+            };
+        Ok(())
+    }
+
+    fn generation(&mut self) -> Option<Generation> {
+        let group = Arc::clone(self.group.as_ref()?);
+        number(&group.group)?;
+        let mut servers = Vec::new();
+        for member in group.group.instances() {
+            let id = member.instance_id().unwrap_or_default();
+            let instance = group.instances.get(id);
+            let nobody = Arc::default();
+            let targets: Vec<Arc<Targets>> = self
+                .targets
+                .values()
+                .map(|(_, targets)| Arc::clone(targets.as_ref().unwrap_or(&nobody)))
+                .collect();
+            let told = match (self.asking.as_mut(), instance.and_then(address)) {
+                (Some(asking), Some(address)) => Some(asking.of(id, address)),
+                (Some(_), None) => Some(Told::NotYet),
+                (None, _) => None,
+            };
+            servers.push(server(&Evidence {
+                member,
+                instance,
+                checks: group.checks.get(id).copied(),
+                targets: targets.iter().map(AsRef::as_ref).collect(),
+                told,
+                is_told_later: self.works.deployment.load_balancer.is_some(),
+            }));
+        }
+        generation(&group.group, servers)
+    }
+
+    /// Ends a watch of servers that Auto Scaling cannot start: it goes on trying, for longer than anybody waits.
+    fn give_up(&self) -> Result<(), Error> {
+        let Some((failure, since)) = &self.failed else { return Ok(()) };
+        if since.elapsed() < TRIES_AGAIN_WITHIN {
+            return Ok(());
+        }
+        let code = ["InsufficientInstanceCapacity", "VcpuLimitExceeded", "InvalidAMIID.NotFound"];
+        let code = code.into_iter().find(|code| failure.message.contains(code));
+        let refusal = Refusal::of(code.unwrap_or("LaunchFailed"), failure.message.as_str());
+        Err(self.works.refused(refusal, "start the servers"))
+    }
+}
