@@ -115,6 +115,13 @@ pub enum Event {
         #[serde(flatten)]
         phase: DeployPhase,
     },
+    /// How a deployment can be reached.
+    Outputs {
+        /// Which.
+        deployment: String,
+        /// Addresses, DNS names and ids, by name.
+        outputs: std::collections::BTreeMap<String, String>,
+    },
     /// Something that does not stop the bake.
     Warning {
         /// In words.

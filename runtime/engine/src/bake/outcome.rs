@@ -45,6 +45,15 @@ impl Outcome {
         }
     }
 
+    /// The key of a node that is there now.
+    #[must_use]
+    pub fn key(&self, index: NodeIndex) -> Option<CacheKey> {
+        match self.nodes.get(&index)? {
+            NodeOutcome::Cached { key, .. } | NodeOutcome::Built { key, .. } => Some(*key),
+            NodeOutcome::Failed(_) | NodeOutcome::Skipped => None,
+        }
+    }
+
     /// How many nodes were built, were there, and failed.
     #[must_use]
     pub fn counts(&self) -> (usize, usize, usize) {
