@@ -1,9 +1,10 @@
 use async_trait::async_trait;
-use kiln::{BuilderNode, ImageNode};
+use kiln::{BuilderNode, DeploymentNode, ImageNode, TargetNode};
 use kiln_engine::Error;
-use kiln_engine::driver::{ArtifactIndex, Builder, Collector};
+use kiln_engine::driver::{ArtifactIndex, Builder, Collector, Deployer, State};
 use kiln_engine::key::Target;
 use std::path::Path;
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// A builder that a host offers to its commands.
@@ -55,6 +56,43 @@ pub trait Driver: Send + Sync {
     async fn collector(&self, _at: &At<'_>) -> Result<Option<Box<dyn Collector>>, Error> {
         Ok(None)
     }
+
+    /// Where a deployment runs, which is where its image is built, and for which machines.
+    ///
+    /// # Errors
+    /// When nobody says where, or image and deployment contradict each other; where this driver runs no servers.
+    async fn site(
+        &self,
+        deployment: &DeploymentNode,
+        _image: &ImageNode,
+    ) -> Result<Target, Vec<Error>> {
+        let message = format!("`{}` runs no servers", self.name());
+        Err(vec![Error::input(message).at(&deployment.origin)])
+    }
+
+    /// Where servers run when no recipe says: what a name that no recipe has is looked for in.
+    ///
+    /// # Errors
+    /// When nobody says.
+    async fn place(&self) -> Result<Target, Error> {
+        Err(Error::input(format!("`{}` runs no servers", self.name())))
+    }
+
+    /// What observes and changes servers; `None` where it runs none.
+    ///
+    /// # Errors
+    /// When they cannot be reached.
+    async fn deployer(&self, _at: &At<'_>) -> Result<Option<Box<dyn Deployer>>, Error> {
+        Ok(None)
+    }
+
+    /// The state at an address as `--state` takes it, with leases that end after so long unless they are prolonged.
+    ///
+    /// # Errors
+    /// When there can be none, or this host has no driver that runs servers.
+    async fn state(&self, address: &str, _lease_time: Duration) -> Result<Box<dyn State>, Error> {
+        Err(Error::input(format!("`{}` keeps no state at `{address}`", self.name())))
+    }
 }
 
 /// Where a driver works, and for whom.
@@ -70,10 +108,53 @@ pub struct At<'a> {
     pub interrupted: watch::Receiver<bool>,
 }
 
+/// The name of the driver that runs the servers of a deployment.
+pub(crate) fn runs(deployment: &DeploymentNode) -> &'static str {
+    match deployment.target {
+        TargetNode::Ec2(_) => EC2,
+    }
+}
+
 /// The name of the builder that an image asks for; the local one where it asks for none.
 pub(crate) fn asked_for(image: &ImageNode) -> &'static str {
     match image.builder {
-        Some(BuilderNode::Ec2(_)) => "ec2",
+        Some(BuilderNode::Ec2(_)) => EC2,
         None => crate::sandbox::NAME,
+    }
+}
+
+/// A builder that this host lacks: what can be said of its images without it.
+pub(crate) struct Elsewhere;
+
+/// EC2's, whose driver takes minutes to compile: nobody waits for that to have recipes checked.
+pub(crate) const EC2: &str = "ec2";
+
+impl Elsewhere {
+    fn refused(&self) -> Error {
+        Error::input(format!("this host has no builder `{EC2}`"))
+            .help("run this through `cargo xtask`")
+    }
+}
+
+#[async_trait]
+impl Driver for Elsewhere {
+    fn name(&self) -> &'static str {
+        EC2
+    }
+
+    fn publishes(&self) -> bool {
+        true
+    }
+
+    async fn target(&self, _images: &[&ImageNode]) -> Result<Target, Vec<Error>> {
+        Err(vec![self.refused()])
+    }
+
+    async fn index(&self, _at: &At<'_>) -> Result<Box<dyn ArtifactIndex>, Error> {
+        Err(self.refused())
+    }
+
+    async fn builder(&self, _at: &At<'_>) -> Result<Box<dyn Builder>, Error> {
+        Err(self.refused())
     }
 }

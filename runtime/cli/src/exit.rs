@@ -1,7 +1,7 @@
 use crate::args::{Args, Command, Format};
 use crate::command;
 use crate::driver::Driver;
-use crate::project::Recipes;
+use crate::recipes::Recipes;
 use crate::report::Report;
 use crate::sandbox;
 use clap::Parser;
@@ -55,9 +55,9 @@ fn execute(args: &Args, report: &Report, drivers: &[&dyn Driver]) -> Ended {
         Command::Export(_) => Some(sandbox::NAME),
         _ => args.global.builder.as_deref(),
     };
-    let recipes = Recipes::read(builder, args.command.images(), &drivers)?;
+    let recipes = Recipes::read(builder, args.command.names(), &drivers)?;
     if args.command.builds() {
-        recipes.driver.prepare().map_err(|error| vec![error])?;
+        recipes.driver()?.prepare().map_err(|error| vec![error])?;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

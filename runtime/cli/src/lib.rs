@@ -6,9 +6,11 @@
 
 mod args;
 mod command;
+mod deployments;
 mod driver;
 mod exit;
 mod project;
+mod recipes;
 mod report;
 mod sandbox;
 

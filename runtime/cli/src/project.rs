@@ -1,7 +1,7 @@
 use crate::args::Global;
-use crate::driver::{At, Driver, asked_for};
-use crate::sandbox;
-use kiln::{Document, ImageNode};
+use crate::driver::{At, Driver, EC2, Elsewhere};
+use crate::recipes::Recipes;
+use kiln::Document;
 use kiln_engine::driver::{ArtifactIndex, Builder, Collector};
 use kiln_engine::graph::{Graph, ImageEntry};
 use kiln_engine::inputs::Inputs;
@@ -10,75 +10,10 @@ use kiln_engine::lock::LockFile;
 use kiln_engine::plan::{KeyedGraph, Plan};
 use kiln_engine::store::Store;
 use kiln_engine::{CacheKey, Error};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tokio::sync::watch;
-
-/// The Document of the recipes, and the driver that builds what a command is about.
-pub(crate) struct Recipes<'a> {
-    document: Document,
-    images: &'a [String],
-    pub(crate) driver: &'a dyn Driver,
-}
-
-impl<'a> Recipes<'a> {
-    /// Reads the Document from standard input and picks the driver: the one that `--builder` names, else
-    /// the one that the images ask for.
-    ///
-    /// # Errors
-    /// When it is not a Document, no driver has that name, or the images ask for several.
-    pub(crate) fn read(
-        builder: Option<&str>,
-        images: &'a [String],
-        drivers: &'a [&'a dyn Driver],
-    ) -> Result<Self, Vec<Error>> {
-        let document: Document =
-            serde_json::from_reader(std::io::stdin().lock()).map_err(|error| {
-                vec![
-                    Error::input("cannot read the Document of the recipes from standard input")
-                        .help("run this through `cargo xtask`")
-                        .caused_by(error),
-                ]
-            })?;
-        let wanted = document.images().iter();
-        let wanted: Vec<&ImageNode> =
-            wanted.filter(|image| images.is_empty() || images.contains(&image.name)).collect();
-        let name = match (builder, &wanted[..]) {
-            (Some(name), _) => name,
-            (None, []) => sandbox::NAME,
-            (None, [first, others @ ..]) => {
-                let name = asked_for(first);
-                if let Some(other) = others.iter().find(|image| asked_for(image) != name) {
-                    return Err(vec![several(first, other)]);
-                }
-                name
-            }
-        };
-        match drivers.iter().find(|driver| driver.name() == name) {
-            Some(driver) => Ok(Self { document, images, driver: *driver }),
-            None => {
-                let known: Vec<&str> = drivers.iter().map(|driver| driver.name()).collect();
-                Err(vec![
-                    Error::input(format!("no builder is named `{name}`"))
-                        .help(format!("this host has: {}", known.join(", "))),
-                ])
-            }
-        }
-    }
-}
-
-fn several(one: &ImageNode, other: &ImageNode) -> Error {
-    let message = format!(
-        "`{}` is built by `{}`, `{}` by `{}`",
-        one.name,
-        asked_for(one),
-        other.name,
-        asked_for(other)
-    );
-    Error::input(message).at(&other.origin).help(
-        "name the images of one builder: `cargo xtask bake IMAGE`; or say `--builder NAME` to have all \
-         built by one",
-    )
-}
 
 /// The recipes of one checkout with everything that a command reads: graph, lock file, store.
 pub(crate) struct Project<'a> {
@@ -86,7 +21,8 @@ pub(crate) struct Project<'a> {
     pub(crate) wanted: Vec<petgraph::graph::NodeIndex>,
     /// The wanted images by their index in the graph.
     pub(crate) images: Vec<usize>,
-    pub(crate) lock: LockFile,
+    /// Shared by all that is baked side by side.
+    pub(crate) lock: Arc<LockFile>,
     pub(crate) store: Store,
     pub(crate) path: PathBuf,
     pub(crate) driver: &'a dyn Driver,
@@ -98,43 +34,75 @@ impl<'a> Project<'a> {
     /// # Errors
     /// Every mistake in the recipes, the names and the inputs.
     pub(crate) async fn read(global: &Global, recipes: Recipes<'a>) -> Result<Self, Vec<Error>> {
-        let images = recipes.document.images().iter();
-        let is_wanted =
-            |image: &&ImageNode| recipes.images.is_empty() || recipes.images.contains(&image.name);
-        let images: Vec<&ImageNode> = images.filter(is_wanted).collect();
+        let driver = recipes.driver()?;
         // Mistakes in the recipes come before those of the place where they would be built.
         let target = match recipes.document.problems() {
-            [] => recipes.driver.target(&images).await?,
-            _ => nowhere(recipes.driver),
+            [] => driver.target(&recipes.images()).await?,
+            _ => nowhere(driver),
         };
-        Self::read_with(global, &global.store, target, recipes)
+        let lock = read_lock(global)?;
+        Self::of(&global.store, recipes.document, recipes.names, driver, target, lock)
     }
 
-    /// Likewise, for a command that looks at the recipes alone. Any user may: what inputs were hashed is
-    /// remembered in the user's own cache, and neither store nor driver is touched.
-    pub(crate) fn read_recipes(global: &Global, recipes: Recipes<'a>) -> Result<Self, Vec<Error>> {
+    /// Likewise, for a command that looks at the recipes alone: for each builder that they name, the images that it
+    /// builds, and those that are deployed there. Any user may: what inputs were hashed is remembered in the user's own
+    /// cache, and neither store nor driver is touched.
+    pub(crate) fn read_recipes(
+        global: &Global,
+        recipes: &Recipes<'a>,
+        deployed: bool,
+    ) -> Result<Vec<Self>, Vec<Error>> {
         let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let home = || named("HOME").map(|home| PathBuf::from(home).join(".cache"));
         let cache = named("XDG_CACHE_HOME").map(PathBuf::from).or_else(home);
         let store = cache.unwrap_or_else(std::env::temp_dir).join("kiln");
-        let target = nowhere(recipes.driver);
-        Self::read_with(global, &store, target, recipes)
+        let mut groups = recipes.by_builder()?;
+        if deployed {
+            let images = recipes.document.images();
+            let run = recipes.document.deployments().iter();
+            let deployed: BTreeSet<&str> =
+                run.filter_map(|run| Some(images.get(run.image)?.name.as_str())).collect();
+            for name in deployed {
+                match groups.iter_mut().find(|(builder, _)| builder == EC2) {
+                    Some((_, names)) if names.iter().any(|known| known == name) => {}
+                    Some((_, names)) => names.push(name.to_owned()),
+                    None => groups.push((EC2.to_owned(), vec![name.to_owned()])),
+                }
+            }
+        }
+        if groups.is_empty() {
+            groups.push((crate::sandbox::NAME.to_owned(), Vec::new()));
+        }
+        let lock = read_lock(global)?;
+        let read = groups.iter().map(|(builder, names)| {
+            let driver = match recipes.driver_named(builder) {
+                Err(_) if builder == EC2 => &Elsewhere,
+                driver => driver?,
+            };
+            let document = recipes.document.clone();
+            Self::of(&store, document, names, driver, nowhere(driver), Arc::clone(&lock))
+        });
+        read.collect()
     }
 
-    fn read_with(
-        global: &Global,
+    /// The wanted images for one place.
+    ///
+    /// # Errors
+    /// Every mistake in the recipes, the names and the inputs.
+    pub(crate) fn of(
         store: &Path,
+        document: Document,
+        names: &[String],
+        driver: &'a dyn Driver,
         target: Target,
-        recipes: Recipes<'a>,
+        lock: Arc<LockFile>,
     ) -> Result<Self, Vec<Error>> {
         let one = |error: Error| vec![error];
-        let Recipes { document, images, driver } = recipes;
         let graph = Graph::new(document, driver.publishes())?;
-        let selected = graph.select(images)?;
+        let selected = graph.select(names)?;
         let wanted = graph.needed_for(&selected);
         let images = indices(&graph, &selected);
         let store = Store::open(store).map_err(one)?;
-        let lock = LockFile::read(&global.lock_file).map_err(one)?;
         let path = graph
             .images()
             .first()
@@ -168,7 +136,7 @@ impl<'a> Project<'a> {
         self.driver.collector(&self.at(interrupted)).await.map_err(|error| vec![error])
     }
 
-    fn at(&self, interrupted: watch::Receiver<bool>) -> At<'_> {
+    pub(crate) fn at(&self, interrupted: watch::Receiver<bool>) -> At<'_> {
         At {
             store: self.store.root(),
             project: &self.path,
@@ -192,6 +160,11 @@ impl<'a> Project<'a> {
     pub(crate) fn name(&self, index: petgraph::graph::NodeIndex) -> &kiln_engine::NodeName {
         &self.keyed.graph().node(index).name
     }
+}
+
+/// The lock file that is named.
+pub(crate) fn read_lock(global: &Global) -> Result<Arc<LockFile>, Vec<Error>> {
+    LockFile::read(&global.lock_file).map(Arc::new).map_err(|error| vec![error])
 }
 
 /// For commands that look up nothing.

@@ -2,7 +2,8 @@ use super::interruption::interruption;
 use super::owned::Owned;
 use crate::args::{Bake as BakeArgs, Global};
 use crate::exit::{Ended, Exit};
-use crate::project::{Project, Recipes};
+use crate::project::Project;
+use crate::recipes::Recipes;
 use crate::report::Report;
 use kiln_engine::bake::{Bake, OnError, Options, Outcome, Resolve};
 use kiln_engine::driver::Builder;
@@ -22,10 +23,11 @@ pub(crate) async fn execute(
     let interrupted = interruption(report.clone());
     let builder = project.builder(interrupted.clone()).await?;
     let how = (args.on_error.into(), may_resolve(global, &project));
+    report.started(project.wanted.len());
     let outcome = bake(global, how, &mut project, builder.as_ref(), interrupted, report).await?;
     images(&project, &outcome, args.packer_manifest.as_deref(), report)?;
     let (built, cached, failed) = outcome.counts();
-    report.summary(built, cached, failed, started.elapsed());
+    report.summary((built, cached, failed), 0, started.elapsed());
     Ok(if failed == 0 { Exit::Done } else { Exit::Failed })
 }
 
@@ -40,7 +42,6 @@ pub(super) async fn bake(
 ) -> Result<Outcome, Vec<Error>> {
     let jobs = global.jobs.map_or_else(|| project.driver.jobs(), usize::from);
     let options = Options { jobs, on_error, resolve, interrupted };
-    report.started(project.wanted.len());
     // Each try drops at least one damaged layer, so the number of nodes bounds the tries.
     for _ in 0..=project.wanted.len() {
         let plan = project.plan(builder).await?;

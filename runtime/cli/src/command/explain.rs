@@ -1,6 +1,7 @@
 use crate::args::Global;
 use crate::exit::{Ended, Exit};
-use crate::project::{Project, Recipes, short};
+use crate::project::{Project, short};
+use crate::recipes::Recipes;
 use crate::report::Report;
 use kiln_engine::Error;
 use kiln_engine::key::Field;

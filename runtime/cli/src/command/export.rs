@@ -2,7 +2,8 @@ use super::interruption::interruption;
 use super::owned::Owned;
 use crate::args::{Export as ExportArgs, Global};
 use crate::exit::{Ended, Exit};
-use crate::project::{Project, Recipes};
+use crate::project::Project;
+use crate::recipes::Recipes;
 use crate::report::Report;
 use kiln_engine::Error;
 use kiln_engine::bake::OnError;
@@ -24,6 +25,7 @@ pub(crate) async fn execute(
     let sandbox = Sandbox::open(project.store.root()).map_err(one)?;
     let interrupted = interruption(report.clone());
     let how = (OnError::Cleanup, super::bake::may_resolve(global, &project));
+    report.started(project.wanted.len());
     let outcome =
         super::bake::bake(global, how, &mut project, &sandbox, interrupted, report).await?;
     let (built, cached, failed) = outcome.counts();
@@ -38,6 +40,6 @@ pub(crate) async fn execute(
         let to = to.display();
         report.text(&format!("{to}:{}  {}", args.tag, exported.manifest_digest));
     }
-    report.summary(built, cached, failed, started.elapsed());
+    report.summary((built, cached, failed), 0, started.elapsed());
     Ok(if failed == 0 { Exit::Done } else { Exit::Failed })
 }

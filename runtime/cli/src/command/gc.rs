@@ -1,7 +1,8 @@
 use super::interruption::interruption;
 use crate::args::{Format, Global};
 use crate::exit::{Ended, Exit};
-use crate::project::{Project, Recipes};
+use crate::project::Project;
+use crate::recipes::Recipes;
 use crate::report::Report;
 use kiln_engine::driver::{Fate, Found};
 use kiln_engine::{CacheKey, Error};

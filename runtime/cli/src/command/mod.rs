@@ -2,21 +2,31 @@
 
 mod bake;
 mod check;
+mod deploy;
+mod destroy;
 mod explain;
 mod export;
 mod gc;
 mod graph;
+mod history;
 mod interruption;
+mod output;
 mod owned;
 mod packer_manifest;
 mod plan;
+mod rollback;
+mod status;
 mod test;
 mod update;
 
-use crate::args::{Args, Command};
+use crate::args::{Args, Command, Global, StateArgs};
+use crate::driver::EC2;
 use crate::exit::Ended;
-use crate::project::Recipes;
+use crate::recipes::Recipes;
 use crate::report::Report;
+use kiln_engine::Error;
+use kiln_engine::driver::State;
+use std::time::Duration;
 
 pub(crate) async fn execute(args: &Args, recipes: Recipes<'_>, report: &Report) -> Ended {
     let global = &args.global;
@@ -30,5 +40,27 @@ pub(crate) async fn execute(args: &Args, recipes: Recipes<'_>, report: &Report) 
         Command::Export(export) => export::execute(global, export, recipes, report).await,
         Command::Test(bake) => test::execute(global, bake, recipes, report).await,
         Command::Gc { dry_run } => gc::execute(global, *dry_run, recipes, report).await,
+        Command::Deploy(args) => deploy::execute(global, args, recipes, report).await,
+        Command::Status(args) => status::execute(global, args, recipes, report).await,
+        Command::History(args) => history::execute(global, args, recipes, report).await,
+        Command::Rollback(args) => rollback::execute(global, args, recipes, report).await,
+        Command::Destroy(args) => destroy::execute(global, args, recipes, report).await,
+        Command::Output(args) => output::execute(global, args, recipes, report).await,
     }
+}
+
+/// The state of deployments: where the arguments say, else beside the store. `lease_time`: for who changes something.
+async fn state(
+    global: &Global,
+    args: &StateArgs,
+    lease_time: Option<Duration>,
+    recipes: &Recipes<'_>,
+) -> Result<Box<dyn State>, Vec<Error>> {
+    let address = match args.state.as_deref() {
+        Some(address) if !address.is_empty() => address.to_owned(),
+        _ => global.store.join("deployments").display().to_string(),
+    };
+    let driver = recipes.driver_named(EC2)?;
+    let state = driver.state(&address, lease_time.unwrap_or_default()).await;
+    state.map_err(|error| vec![error])
 }

@@ -1,11 +1,58 @@
+use super::interruption::interruption;
 use crate::args::{Format, Global, Plan as PlanArgs};
+use crate::deployments::{self, json, plan_file::PlanFile, text};
 use crate::exit::{Ended, Exit};
-use crate::project::{Project, Recipes, short};
+use crate::project::{Project, short};
+use crate::recipes::Recipes;
 use crate::report::Report;
+use kiln_engine::Error;
 use kiln_engine::plan::{Plan, Planned};
 use serde_json::json;
 
+/// Of deployments with the images that they need; of images where only these are named, or there is nothing else.
 pub(crate) async fn execute(
+    global: &Global,
+    args: &PlanArgs,
+    recipes: Recipes<'_>,
+    report: &Report,
+) -> Ended {
+    let is_image = |name: &String| recipes.deployment(name).is_none();
+    let (images, deployed): (Vec<String>, Vec<String>) =
+        args.names.iter().cloned().partition(is_image);
+    if recipes.document.deployments().is_empty() || (deployed.is_empty() && !images.is_empty()) {
+        if args.out.is_some() {
+            return Err(vec![
+                Error::input("a plan of images alone is not written down")
+                    .help("`bake` does what it says; `--out` is for deployments"),
+            ]);
+        }
+        return of_images(global, args, recipes, report).await;
+    }
+    if let Some(image) = images.first() {
+        let message = format!("`{image}` is no deployment, and others that are named are");
+        return Err(vec![
+            Error::input(message)
+                .help("plan images and deployments apart; a deployment's plan has its image in it"),
+        ]);
+    }
+    let interrupted = interruption(report.clone());
+    let state = super::state(global, &args.state, None, &recipes).await?;
+    let survey = deployments::survey(global, &recipes, state.as_ref(), &interrupted).await?;
+    if let Some(path) = &args.out {
+        let owned = super::owned::Owned::new(path);
+        PlanFile::of(&args.names, &survey).write(path).map_err(|error| vec![error])?;
+        owned.hand_over().map_err(|error| vec![error])?;
+    }
+    match global.format {
+        Format::Text => text::plan(&survey, report),
+        Format::Json => report.document(&json::plan(&survey)),
+    }
+    let build: usize = text::bakings(&survey).map(deployments::Baking::to_build).sum();
+    let is_work = survey.plan.work().next().is_some() || build > 0;
+    Ok(if args.detailed_exitcode && is_work { Exit::Changes } else { Exit::Done })
+}
+
+async fn of_images(
     global: &Global,
     args: &PlanArgs,
     recipes: Recipes<'_>,
@@ -15,14 +62,14 @@ pub(crate) async fn execute(
     let index = project.index().await?;
     let plan = project.plan(index.as_ref()).await?;
     match global.format {
-        Format::Text => text(&project, &plan, report),
+        Format::Text => images(&project, &plan, report),
         Format::Json => report.document(&document(&project, &plan)),
     }
     let changes = args.detailed_exitcode && plan.to_build() > 0;
     Ok(if changes { Exit::Changes } else { Exit::Done })
 }
 
-fn text(project: &Project<'_>, plan: &Plan, report: &Report) {
+fn images(project: &Project<'_>, plan: &Plan, report: &Report) {
     let mut image = "";
     let width = plan.nodes.keys().map(|index| project.name(*index).layer.len()).max().unwrap_or(0);
     for (index, planned) in &plan.nodes {
@@ -45,24 +92,16 @@ fn text(project: &Project<'_>, plan: &Plan, report: &Report) {
 }
 
 fn document(project: &Project<'_>, plan: &Plan) -> serde_json::Value {
-    let nodes = plan.nodes.iter().map(|(index, planned)| {
-        let name = project.name(*index);
-        match planned {
-            Planned::Cached { key, artifact } => json!({
-                "image": name.image, "layer": name.layer, "action": "cached",
-                "key": key.to_string(), "artifact": artifact.id,
-            }),
-            Planned::Build { key, why } => json!({
-                "image": name.image, "layer": name.layer, "action": "build",
-                "key": key.map(|key| key.to_string()), "why": why.to_string(),
-            }),
-        }
-    });
     let build = plan.to_build();
     json!({
-        "version": kiln_engine::Event::VERSION,
+        "version": json::VERSION,
         "build": build,
         "cached": plan.nodes.len() - build,
-        "nodes": nodes.collect::<Vec<_>>(),
+        "nodes": json::nodes(project, plan).collect::<Vec<_>>(),
+        "create": 0,
+        "roll": 0,
+        "change": 0,
+        "destroy": 0,
+        "deployments": [],
     })
 }

@@ -1,7 +1,8 @@
 use super::interruption::interruption;
 use crate::args::{Bake as BakeArgs, Global};
 use crate::exit::{Ended, Exit};
-use crate::project::{Project, Recipes};
+use crate::project::Project;
+use crate::recipes::Recipes;
 use crate::report::Report;
 use kiln_engine::driver::TestPlan;
 use std::time::Instant;
@@ -17,6 +18,7 @@ pub(crate) async fn execute(
     let interrupted = interruption(report.clone());
     let builder = project.builder(interrupted.clone()).await?;
     let how = (args.on_error.into(), super::bake::may_resolve(global, &project));
+    report.started(project.wanted.len());
     let outcome =
         super::bake::bake(global, how, &mut project, builder.as_ref(), interrupted, report).await?;
     super::bake::images(&project, &outcome, args.packer_manifest.as_deref(), report)?;
@@ -34,6 +36,6 @@ pub(crate) async fn execute(
             report.event(outcome.event(&image.name, test));
         }
     }
-    report.summary(built, cached, failed, started.elapsed());
+    report.summary((built, cached, failed), 0, started.elapsed());
     Ok(if failed == 0 { Exit::Done } else { Exit::Failed })
 }

@@ -1,7 +1,8 @@
 use super::interruption::interruption;
 use crate::args::{Global, Images};
 use crate::exit::{Ended, Exit};
-use crate::project::{Project, Recipes};
+use crate::project::Project;
+use crate::recipes::Recipes;
 use crate::report::Report;
 use kiln_engine::Error;
 use kiln_engine::bake::{OnError, Resolve};
@@ -28,6 +29,7 @@ pub(crate) async fn execute(
     let before = project.lock.entries();
     project.lock.refresh(project.keyed.entries());
     project.keyed.relock(&project.lock);
+    report.started(project.wanted.len());
     let outcome = super::bake::bake(
         global,
         (OnError::Cleanup, Resolve::Everything),
@@ -52,6 +54,6 @@ pub(crate) async fn execute(
         report.text(&format!("{id}"));
         changes.iter().for_each(|change| report.text(&format!("  {change}")));
     }
-    report.summary(built, cached, failed, started.elapsed());
+    report.summary((built, cached, failed), 0, started.elapsed());
     Ok(if failed == 0 { Exit::Done } else { Exit::Failed })
 }

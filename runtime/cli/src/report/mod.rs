@@ -1,5 +1,6 @@
 //! What people and programs read: progress, plans and errors, as text or as JSON lines.
 
+mod deploy;
 mod diagnostic;
 mod json;
 mod plain;
@@ -68,9 +69,15 @@ impl Report {
         self.event(Event::Warning { message: message.to_owned() });
     }
 
-    pub(crate) fn summary(&self, built: usize, cached: usize, failed: usize, time: Duration) {
+    /// The last event: nodes built, cached and failed, deployments changed, and how long it took.
+    pub(crate) fn summary(
+        &self,
+        (built, cached, failed): (usize, usize, usize),
+        deployed: usize,
+        time: Duration,
+    ) {
         let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        self.event(Event::Summary { built, cached, failed, deployed: 0, ms });
+        self.event(Event::Summary { built, cached, failed, deployed, ms });
     }
 
     /// A mistake that kept the command from starting.

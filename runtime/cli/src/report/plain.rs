@@ -1,4 +1,4 @@
-use super::diagnostic;
+use super::{deploy, diagnostic};
 use kiln_engine::Event;
 use std::io::Write;
 
@@ -12,10 +12,7 @@ pub(super) fn print(event: &Event) {
 /// An event in words; `None` for what is too much for people.
 pub(super) fn line(event: &Event) -> Option<String> {
     Some(match event {
-        Event::Started { .. }
-        | Event::Cached { .. }
-        | Event::Output { .. }
-        | Event::Deploy { .. } => return None,
+        Event::Started { .. } | Event::Cached { .. } | Event::Output { .. } => return None,
         Event::Building { node, why, .. } => format!("building {node}: {why}"),
         Event::Step { node, index, title, .. } => format!("    step {node} {index}: {title}"),
         Event::Built { node, ms, .. } => format!("   built {node} in {}", time(*ms)),
@@ -43,8 +40,22 @@ pub(super) fn line(event: &Event) -> Option<String> {
         Event::Error { message, origin, help } => {
             diagnostic::render(message, origin.as_ref(), help.as_deref()).trim_end().to_owned()
         }
-        Event::Summary { built, cached, failed, deployed: _, ms } => {
+        Event::Deploy { deployment, generation, phase } => {
+            return deploy::line(deployment, *generation, phase);
+        }
+        Event::Outputs { deployment, outputs } => {
+            let lines =
+                outputs.iter().map(|(name, value)| format!("{deployment}.{name} = {value}"));
+            lines.collect::<Vec<_>>().join("\n")
+        }
+        Event::Summary { built, cached, failed, deployed: 0, ms } => {
             format!("{built} built, {cached} cached, {failed} failed in {}", time(*ms))
+        }
+        Event::Summary { built, cached, failed, deployed, ms } => {
+            let took = time(*ms);
+            format!(
+                "{built} built, {cached} cached, {deployed} deployed, {failed} failed in {took}"
+            )
         }
     })
 }

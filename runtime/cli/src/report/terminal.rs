@@ -1,15 +1,16 @@
-use super::plain;
+use super::{deploy, plain};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use kiln_engine::{Event, NodeName};
+use kiln_engine::{DeployPhase, Event};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// One line per running node with its step and time, below what has ended.
+/// One line per running node or deployment with its step and time, below what has ended.
 #[derive(Debug)]
 pub(super) struct Terminal {
     lines: MultiProgress,
-    running: Mutex<BTreeMap<NodeName, ProgressBar>>,
+    /// By what runs: a layer, or a deployment.
+    running: Mutex<BTreeMap<String, ProgressBar>>,
 }
 
 const TICK: Duration = Duration::from_millis(100);
@@ -28,28 +29,48 @@ impl Terminal {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             Event::Building { node, .. } => {
-                let bar = self.lines.add(ProgressBar::new_spinner().with_style(style()));
-                bar.set_prefix(node.to_string());
-                bar.enable_steady_tick(TICK);
-                running.insert(node.clone(), bar);
+                running.insert(node.to_string(), self.spinner(&node.to_string()));
             }
             Event::Step { node, title, .. } => {
-                if let Some(bar) = running.get(node) {
+                if let Some(bar) = running.get(&node.to_string()) {
                     bar.set_message(title.clone());
                 }
                 return;
             }
+            Event::Deploy { phase: DeployPhase::Output { .. }, .. } => return,
+            Event::Deploy { deployment, phase, .. } if deploy::is_end(phase) => {
+                self.ended(running.remove(deployment));
+            }
+            Event::Deploy { deployment, generation, phase } => {
+                let bar =
+                    running.entry(deployment.clone()).or_insert_with(|| self.spinner(deployment));
+                bar.set_message(deploy::words(*generation, phase));
+                if deploy::is_within(phase) {
+                    return;
+                }
+            }
             Event::Output { .. } => return,
             Event::Built { node, .. } | Event::Failed { node, .. } => {
-                if let Some(bar) = running.remove(node) {
-                    bar.finish_and_clear();
-                    self.lines.remove(&bar);
-                }
+                self.ended(running.remove(&node.to_string()));
             }
             _ => {}
         }
         if let Some(text) = plain::line(event) {
             let _ = self.lines.println(text);
+        }
+    }
+
+    fn spinner(&self, name: &str) -> ProgressBar {
+        let bar = self.lines.add(ProgressBar::new_spinner().with_style(style()));
+        bar.set_prefix(name.to_owned());
+        bar.enable_steady_tick(TICK);
+        bar
+    }
+
+    fn ended(&self, bar: Option<ProgressBar>) {
+        if let Some(bar) = bar {
+            bar.finish_and_clear();
+            self.lines.remove(&bar);
         }
     }
 }

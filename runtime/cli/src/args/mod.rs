@@ -1,8 +1,14 @@
+//! The command line.
+
+mod deployments;
+
+pub(crate) use deployments::{Deploy, Destroy, History, Look, Plan, Rollback, StateArgs};
+
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use kiln_engine::bake::OnError;
 use std::path::PathBuf;
 
-/// Bakes machine images declared in Rust, layer by layer, cached by content.
+/// Bakes machine images declared in Rust, layer by layer, cached by content, and deploys those that changed.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version, disable_help_subcommand = true)]
 pub(crate) struct Args {
@@ -26,7 +32,7 @@ pub(crate) struct Global {
     /// Who builds: `sandbox` or `ec2` [default: as each recipe says, else `sandbox`]
     #[arg(long, global = true, env = "KILN_BUILDER", value_name = "NAME")]
     pub(crate) builder: Option<String>,
-    /// How many images are built side by side [default: the number of cores; on EC2 8 instances]
+    /// How many images are built, or deployments changed, side by side [default: the number of cores; on EC2 8 instances]
     #[arg(long, short, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,
     /// What is written to standard output: text for people, or one JSON event a line.
@@ -38,7 +44,7 @@ pub(crate) struct Global {
     /// The lock file.
     #[arg(long, global = true, default_value = "kiln.lock", value_name = "FILE", hide = true)]
     pub(crate) lock_file: PathBuf,
-    /// Install what the machine lacks, and remove what `gc` finds, without asking.
+    /// Do what would be asked about first: install what the machine lacks, remove what `gc` finds, deploy, destroy.
     #[arg(long, short, global = true)]
     pub(crate) yes: bool,
 }
@@ -75,7 +81,7 @@ pub(crate) enum Command {
     Check,
     /// Build what changed.
     Bake(Bake),
-    /// Show what a bake would do, and why.
+    /// Show what a deploy, or a bake, would do, and why.
     Plan(Plan),
     /// Say why a layer is built, or what its cache key covers.
     Explain {
@@ -102,15 +108,35 @@ pub(crate) enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Bake what is missing and make what runs as declared: shows the plan and asks first.
+    Deploy(Deploy),
+    /// Show what runs of the deployments: generations, servers, addresses.
+    Status(Look),
+    /// Show what was deployed, when, by whom and why.
+    History(History),
+    /// Give the traffic back to an earlier generation.
+    Rollback(Rollback),
+    /// Remove everything that was made for deployments: lists it, and asks for the name.
+    Destroy(Destroy),
+    /// Print addresses, DNS names, ids and keys of deployments.
+    Output(Look),
 }
 
 impl Command {
-    /// The images that it is about; none: all.
-    pub(crate) fn images(&self) -> &[String] {
+    /// The images or deployments that it is about; none: all.
+    pub(crate) fn names(&self) -> &[String] {
         match self {
             Self::Check | Self::Gc { .. } => &[],
             Self::Bake(Bake { images, .. }) | Self::Test(Bake { images, .. }) => &images.images,
-            Self::Plan(Plan { images, .. }) | Self::Graph { images, .. } => &images.images,
+            Self::Graph { images, .. } => &images.images,
+            Self::Plan(Plan { names, .. })
+            | Self::Deploy(Deploy { names, .. })
+            | Self::Status(Look { names, .. })
+            | Self::Output(Look { names, .. })
+            | Self::Destroy(Destroy { names, .. }) => names,
+            Self::History(History { name, .. }) | Self::Rollback(Rollback { name, .. }) => {
+                std::slice::from_ref(name)
+            }
             Self::Update(images) => &images.images,
             Self::Explain { node: Node { image, .. } } => std::slice::from_ref(image),
             Self::Export(Export { image, .. }) => std::slice::from_ref(image),
@@ -155,15 +181,6 @@ pub(crate) struct Bake {
     /// Also write what the images became as Packer's `manifest` post-processor does.
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "packer-manifest.json")]
     pub(crate) packer_manifest: Option<PathBuf>,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct Plan {
-    #[command(flatten)]
-    pub(crate) images: Images,
-    /// Exit with 2 when there is something to do.
-    #[arg(long)]
-    pub(crate) detailed_exitcode: bool,
 }
 
 #[derive(Debug, ClapArgs)]

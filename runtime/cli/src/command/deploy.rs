@@ -1,0 +1,175 @@
+use super::interruption::interruption;
+use crate::args::{Deploy as DeployArgs, Format, Global};
+use crate::deployments::{self, Baking, Survey, join_all, plan_file::PlanFile, text};
+use crate::exit::{Ended, Exit};
+use crate::recipes::Recipes;
+use crate::report::Report;
+use kiln_engine::bake::OnError;
+use kiln_engine::deploy::{ArtifactState, Options, Outcome, Run, Work};
+use kiln_engine::{Error, Event, bake};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Instant;
+use tokio::sync::watch;
+
+/// Makes what runs as declared, after it has baked what that needs.
+pub(crate) async fn execute(
+    global: &Global,
+    args: &DeployArgs,
+    recipes: Recipes<'_>,
+    report: &Report,
+) -> Ended {
+    let started = Instant::now();
+    let one = |error: Error| vec![error];
+    let file = plan_file(&args.names, &recipes).map_err(one)?;
+    let names = file.as_ref().map_or(&args.names, |file| &file.names);
+    let recipes = recipes.of(names);
+    if recipes.document.deployments().is_empty() && names.is_empty() {
+        return Err(one(Error::input("the recipes have no deployment")
+            .help("declare one with `deployment!`; `bake` builds images")));
+    }
+    let interrupted = interruption(report.clone());
+    let lease_time = Some(args.change.lease_time());
+    let state = super::state(global, &args.change.state, lease_time, &recipes).await?;
+    let mut survey = deployments::survey(global, &recipes, state.as_ref(), &interrupted).await?;
+    if let Some(file) = &file {
+        file.still_fits(&survey).map_err(one)?;
+    }
+    if global.format == Format::Text {
+        text::plan(&survey, report);
+    }
+    let nodes: usize = text::bakings(&survey).map(|baking| baking.project.wanted.len()).sum();
+    report.started(nodes);
+    if survey.plan.work().next().is_none() {
+        report.summary((0, nodes, 0), 0, started.elapsed());
+        return Ok(Exit::Done);
+    }
+    if file.is_none() && !global.yes && !deployments::agreed("Deploy?", "deploys").map_err(one)? {
+        report.text("nothing was changed");
+        return Ok(Exit::Done);
+    }
+    let (built, cached, mut failed) =
+        bake_missing(global, &mut survey, &interrupted, report).await?;
+    if *interrupted.borrow() {
+        return Err(one(Error::interrupted().help("what was baked stays; nothing was deployed")));
+    }
+    let jobs = global.jobs.map_or_else(|| jobs(&survey), usize::from);
+    let options = Options {
+        jobs,
+        holder: deployments::holder(),
+        patience: args.change.patience(),
+        exact: file.is_some(),
+        interrupted,
+    };
+    let run =
+        Run { state: state.as_ref(), events: &|event| report.event(event), options: &options };
+    let outcomes = run.deploy(&work(&survey)).await;
+    let mut deployed = BTreeSet::new();
+    for (name, outcome) in outcomes {
+        match outcome {
+            Outcome::Unchanged => report.text(&format!("{name}: as declared when its turn came")),
+            Outcome::Deployed { .. } | Outcome::Adjusted { .. } => {
+                deployed.insert(name);
+            }
+            Outcome::Failed(_) => failed += 1,
+        }
+    }
+    outputs(&survey, &deployed, report).await;
+    report.summary((built, cached, failed), deployed.len(), started.elapsed());
+    Ok(if failed == 0 { Exit::Done } else { Exit::Failed })
+}
+
+/// The plan that is named instead of deployments: the only word, and a file.
+fn plan_file(names: &[String], recipes: &Recipes<'_>) -> Result<Option<PlanFile>, Error> {
+    match names {
+        [name] if recipes.deployment(name).is_none() && Path::new(name).is_file() => {
+            PlanFile::read(Path::new(name)).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Bakes what is missing, side by side where there are several places, and takes what it became into the survey. Built,
+/// cached and failed nodes.
+async fn bake_missing(
+    global: &Global,
+    survey: &mut Survey<'_>,
+    interrupted: &watch::Receiver<bool>,
+    report: &Report,
+) -> Result<(usize, usize, usize), Vec<Error>> {
+    let mut counts = (0, 0, 0);
+    for region in &mut survey.regions {
+        let baked = join_all(region.bakes.iter_mut().map(async |baking: &mut Baking<'_>| {
+            if baking.to_build() == 0 {
+                return Ok(None);
+            }
+            let builder = baking.project.builder(interrupted.clone()).await?;
+            let how = (OnError::Cleanup, super::bake::may_resolve(global, &baking.project));
+            let interrupted = interrupted.clone();
+            let project = &mut baking.project;
+            super::bake::bake(global, how, project, builder.as_ref(), interrupted, report)
+                .await
+                .map(Some)
+        }));
+        let baked: Vec<Option<bake::Outcome>> =
+            baked.await.into_iter().collect::<Result<_, Vec<Error>>>()?;
+        for (baking, outcome) in region.bakes.iter().zip(baked) {
+            let Some(outcome) = outcome else {
+                counts.1 += baking.project.wanted.len();
+                continue;
+            };
+            let (built, cached, failed) = outcome.counts();
+            counts = (counts.0 + built, counts.1 + cached, counts.2 + failed);
+            super::bake::images(&baking.project, &outcome, None, report)?;
+            for desired in &mut region.desired {
+                if let ArtifactState::AfterBake { .. } = desired.image.artifact
+                    && let Some(image) = baking.baked(&desired.image.name, &outcome)
+                {
+                    desired.image = image;
+                }
+            }
+        }
+    }
+    Ok(counts)
+}
+
+/// What is planned, of the deployments whose image is there now.
+fn work<'s>(survey: &'s Survey<'_>) -> Vec<Work<'s>> {
+    let find = |place: &str, name: &str| {
+        let region = survey.regions.iter().find(|region| region.name == place)?;
+        let desired = region.desired.iter().find(|desired| desired.node.name == name)?;
+        Some((region.deployer.as_ref(), desired))
+    };
+    let planned = survey.plan.work().filter_map(|planned| {
+        let (deployer, desired) = find(&planned.place, &planned.deployment)?;
+        desired.image.artifact()?;
+        Some(Work { deployer, desired, planned })
+    });
+    planned.collect()
+}
+
+fn jobs(survey: &Survey<'_>) -> usize {
+    survey.regions.iter().map(|region| region.driver.jobs()).max().unwrap_or(1)
+}
+
+/// How the deployments that changed are reached now.
+async fn outputs(survey: &Survey<'_>, deployed: &BTreeSet<String>, report: &Report) {
+    for region in &survey.regions {
+        if !region.nodes.iter().any(|node| deployed.contains(&node.name)) {
+            continue;
+        }
+        match region.deployer.observe().await {
+            Err(error) => {
+                report.warning(&format!("cannot say how they are reached: {}", error.chain()))
+            }
+            Ok(observed) => {
+                for found in
+                    observed.into_iter().filter(|found| deployed.contains(&found.deployment))
+                {
+                    let (deployment, outputs) = (found.deployment, found.outputs);
+                    report.event(Event::Outputs { deployment, outputs });
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+use super::interruption::interruption;
+use super::status::look;
+use crate::args::{Destroy as DestroyArgs, Global};
+use crate::deployments::{self, Region, typed};
+use crate::exit::{Ended, Exit};
+use crate::recipes::Recipes;
+use crate::report::Report;
+use kiln_engine::Error;
+use kiln_engine::deploy::{Options, Run};
+use kiln_engine::driver::Belonging;
+use std::time::Instant;
+
+/// Removes everything that was made for deployments.
+pub(crate) async fn execute(
+    global: &Global,
+    args: &DestroyArgs,
+    recipes: Recipes<'_>,
+    report: &Report,
+) -> Ended {
+    let started = Instant::now();
+    let one = |error: Error| vec![error];
+    let interrupted = interruption(report.clone());
+    let lease_time = Some(args.change.lease_time());
+    let state = super::state(global, &args.change.state, lease_time, &recipes).await?;
+    let regions = look(global, &args.names, &recipes, &interrupted).await?;
+    let mut doomed = Vec::new();
+    for name in &args.names {
+        let there = of(&regions, name).await?;
+        if there.is_empty() {
+            report.text(&format!("{name}  nothing is there"));
+        }
+        for (region, belongings) in there {
+            report.text(&format!("{name}  is destroyed in {}:", region.name));
+            for Belonging { kind, id } in &belongings {
+                report.text(&format!("  - {kind} {id}"));
+            }
+            doomed.push((name, region));
+        }
+    }
+    if doomed.is_empty() {
+        return Ok(Exit::Done);
+    }
+    report.text(&format!("\nPlan: {} to destroy.", doomed.len()));
+    // Everything is asked about before anything is gone.
+    let mut agreed = Vec::new();
+    for (name, region) in doomed {
+        if global.yes || typed(name, "destroys").map_err(one)? {
+            agreed.push((name, region));
+        } else {
+            report.text(&format!("{name}  stays as it is"));
+        }
+    }
+    report.started(0);
+    let options = Options {
+        jobs: 1,
+        holder: deployments::holder(),
+        patience: args.change.patience(),
+        exact: false,
+        interrupted,
+    };
+    let run =
+        Run { state: state.as_ref(), events: &|event| report.event(event), options: &options };
+    let (mut deployed, mut failed) = (0, 0);
+    for (name, region) in agreed {
+        match run.destroy(region.deployer.as_ref(), name).await {
+            Ok(()) => deployed += 1,
+            Err(_) => failed += 1,
+        }
+    }
+    report.summary((0, 0, failed), deployed, started.elapsed());
+    Ok(if failed == 0 { Exit::Done } else { Exit::Failed })
+}
+
+/// The places where something belongs to a deployment, and what.
+async fn of<'r, 'a>(
+    regions: &'r [Region<'a>],
+    name: &str,
+) -> Result<Vec<(&'r Region<'a>, Vec<Belonging>)>, Vec<Error>> {
+    let mut found = Vec::new();
+    for region in regions {
+        let belongings = region.deployer.belongings(name).await.map_err(|error| vec![error])?;
+        if !belongings.is_empty() {
+            found.push((region, belongings));
+        }
+    }
+    Ok(found)
+}

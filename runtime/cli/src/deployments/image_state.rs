@@ -1,0 +1,82 @@
+use crate::project::Project;
+use kiln_engine::bake::Outcome;
+use kiln_engine::deploy::{ArtifactState, ImageState, LayerKey};
+use kiln_engine::graph::{ImageEntry, NodeKind};
+use kiln_engine::plan::{Plan, Planned};
+use kiln_engine::{CacheKey, NodeName};
+use petgraph::graph::NodeIndex;
+
+/// An image as a bake's plan sees it.
+pub(super) fn of(project: &Project<'_>, plan: &Plan, entry: &ImageEntry) -> ImageState {
+    let chain = chain(project, entry.tip);
+    let key = |index: &NodeIndex| match plan.nodes.get(index) {
+        Some(Planned::Cached { key, .. }) => Some(*key),
+        Some(Planned::Build { key, .. }) => *key,
+        None => None,
+    };
+    let why = chain.iter().find_map(|index| match plan.nodes.get(index) {
+        Some(Planned::Build { why, .. }) => Some((project.name(*index), why)),
+        _ => None,
+    });
+    let artifact = match (plan.nodes.get(&entry.tip), why) {
+        (Some(Planned::Cached { artifact, .. }), _) => ArtifactState::Baked(artifact.id.clone()),
+        (_, Some((name, why))) => {
+            ArtifactState::AfterBake { why: format!("{}: {why}", part(name)) }
+        }
+        (_, None) => ArtifactState::AfterBake { why: "it is baked".into() },
+    };
+    ImageState {
+        name: entry.image.name.clone(),
+        key: key(&entry.tip).map(|key| key.to_string()),
+        layers: layers(project, &chain, key),
+        artifact,
+    }
+}
+
+/// An image after a bake; `None` when it was not made.
+pub(super) fn after(
+    project: &Project<'_>,
+    outcome: &Outcome,
+    entry: &ImageEntry,
+) -> Option<ImageState> {
+    let artifact = outcome.artifact(entry.tip)?.id.clone();
+    let key = |index: &NodeIndex| outcome.key(*index);
+    Some(ImageState {
+        name: entry.image.name.clone(),
+        key: key(&entry.tip).map(|key| key.to_string()),
+        layers: layers(project, &chain(project, entry.tip), key),
+        artifact: ArtifactState::Baked(artifact),
+    })
+}
+
+/// The nodes that an image consists of, its base first.
+fn chain(project: &Project<'_>, tip: NodeIndex) -> Vec<NodeIndex> {
+    let graph = project.keyed.graph();
+    let mut chain: Vec<NodeIndex> =
+        std::iter::successors(Some(tip), |index| graph.parent(*index)).collect();
+    chain.reverse();
+    chain
+}
+
+fn layers(
+    project: &Project<'_>,
+    chain: &[NodeIndex],
+    key: impl Fn(&NodeIndex) -> Option<CacheKey>,
+) -> Vec<LayerKey> {
+    let graph = project.keyed.graph();
+    let layers =
+        chain.iter().filter(|index| !matches!(graph.node(**index).kind, NodeKind::Image(_)));
+    let named = |index: &NodeIndex| {
+        Some(LayerKey { layer: project.name(*index).to_string(), key: key(index)?.to_string() })
+    };
+    layers.filter_map(named).collect()
+}
+
+/// A node in the words of its image.
+fn part(name: &NodeName) -> String {
+    match name.layer.as_str() {
+        "base" => "its base".into(),
+        NodeName::IMAGE => "its tests or volume".into(),
+        layer => format!("layer `{layer}`"),
+    }
+}

@@ -1,0 +1,137 @@
+use crate::driver::{Driver, asked_for};
+use crate::sandbox;
+use kiln::{DeploymentNode, Document, ImageNode};
+use kiln_engine::Error;
+
+/// The Document of the recipes, what a command wants of it, and the drivers that there are.
+pub(crate) struct Recipes<'a> {
+    pub(crate) document: Document,
+    /// As the user wrote them; none: all.
+    pub(crate) names: &'a [String],
+    builder: Option<&'a str>,
+    drivers: &'a [&'a dyn Driver],
+}
+
+impl<'a> Recipes<'a> {
+    /// Reads the Document from standard input.
+    ///
+    /// # Errors
+    /// When it is not a Document.
+    pub(crate) fn read(
+        builder: Option<&'a str>,
+        names: &'a [String],
+        drivers: &'a [&'a dyn Driver],
+    ) -> Result<Self, Vec<Error>> {
+        let document = serde_json::from_reader(std::io::stdin().lock()).map_err(|error| {
+            vec![
+                Error::input("cannot read the Document of the recipes from standard input")
+                    .help("run this through `cargo xtask`")
+                    .caused_by(error),
+            ]
+        })?;
+        Ok(Self { document, names, builder, drivers })
+    }
+
+    /// These recipes, for other names.
+    pub(crate) fn of(&self, names: &'a [String]) -> Self {
+        Self { document: self.document.clone(), names, ..*self }
+    }
+
+    /// The driver that builds the wanted images: the one that `--builder` names, else the one that they ask for.
+    ///
+    /// # Errors
+    /// When no driver has that name, or the images ask for several.
+    pub(crate) fn driver(&self) -> Result<&'a dyn Driver, Vec<Error>> {
+        let images = self.images();
+        let name = match (self.builder, &images[..]) {
+            (Some(name), _) => name,
+            (None, []) => sandbox::NAME,
+            (None, [first, others @ ..]) => {
+                let name = asked_for(first);
+                if let Some(other) = others.iter().find(|image| asked_for(image) != name) {
+                    return Err(vec![several(first, other)]);
+                }
+                name
+            }
+        };
+        self.driver_named(name)
+    }
+
+    /// The driver of this name.
+    ///
+    /// # Errors
+    /// When this host has none.
+    pub(crate) fn driver_named(&self, name: &str) -> Result<&'a dyn Driver, Vec<Error>> {
+        let found = self.drivers.iter().find(|driver| driver.name() == name);
+        found.copied().ok_or_else(|| {
+            let known: Vec<&str> = self.drivers.iter().map(|driver| driver.name()).collect();
+            vec![
+                Error::input(format!("no builder is named `{name}`"))
+                    .help(format!("this host has: {}", known.join(", "))),
+            ]
+        })
+    }
+
+    /// Of each builder that wanted images ask for, their names. With `--builder`, it has all.
+    ///
+    /// # Errors
+    /// For each name that no image has.
+    pub(crate) fn by_builder(&self) -> Result<Vec<(String, Vec<String>)>, Vec<Error>> {
+        let mut found: Vec<(String, Vec<String>)> = Vec::new();
+        for image in self.images() {
+            let builder = self.builder.unwrap_or_else(|| asked_for(image));
+            match found.iter_mut().find(|(known, _)| known == builder) {
+                Some((_, names)) => names.push(image.name.clone()),
+                None => found.push((builder.to_owned(), vec![image.name.clone()])),
+            }
+        }
+        let is_known =
+            |name: &&String| self.document.images().iter().any(|image| image.name == **name);
+        let unknown = self.names.iter().filter(|name| !is_known(name));
+        let errors: Vec<Error> = unknown.map(|name| self.unknown_image(name)).collect();
+        if errors.is_empty() { Ok(found) } else { Err(errors) }
+    }
+
+    /// The wanted images.
+    pub(crate) fn images(&self) -> Vec<&ImageNode> {
+        let is_wanted =
+            |image: &&ImageNode| self.names.is_empty() || self.names.contains(&image.name);
+        self.document.images().iter().filter(is_wanted).collect()
+    }
+
+    /// The deployment of this name.
+    pub(crate) fn deployment(&self, name: &str) -> Option<&DeploymentNode> {
+        self.document.deployments().iter().find(|deployment| deployment.name == name)
+    }
+
+    /// The error for a name that no deployment has.
+    pub(crate) fn unknown_deployment(&self, name: &str) -> Error {
+        let known = self.document.deployments().iter();
+        let known: Vec<&str> = known.map(|deployment| deployment.name.as_str()).collect();
+        Error::input(format!("no deployment is named `{name}`")).help(match known.is_empty() {
+            true => "the recipes have none: declare one with `deployment!`".to_owned(),
+            false => format!("the recipes have: {}", known.join(", ")),
+        })
+    }
+
+    fn unknown_image(&self, name: &str) -> Error {
+        let known: Vec<&str> =
+            self.document.images().iter().map(|image| image.name.as_str()).collect();
+        Error::input(format!("no image is named `{name}`"))
+            .help(format!("the recipes have: {}", known.join(", ")))
+    }
+}
+
+fn several(one: &ImageNode, other: &ImageNode) -> Error {
+    let message = format!(
+        "`{}` is built by `{}`, `{}` by `{}`",
+        one.name,
+        asked_for(one),
+        other.name,
+        asked_for(other)
+    );
+    Error::input(message).at(&other.origin).help(
+        "name the images of one builder: `cargo xtask bake IMAGE`; or say `--builder NAME` to have all \
+         built by one",
+    )
+}
