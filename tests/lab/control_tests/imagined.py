@@ -101,6 +101,33 @@ class Machines:
         self.volumes.contents[self.up[instance_id].root_volume_id].append(word)
 
 
+class Balancers:
+    """Load balancers that remember what they were told."""
+
+    def __init__(self) -> None:
+        self.told: dict[str, Any] = {}
+        self.checks: dict[str, frozenset[Any]] = {}
+        self.addresses: dict[str, str] = {}
+        self.reports: dict[str, Callable[[str, Any], None]] = {}
+
+    def open(self, name: str, address: str, report: Callable[[str, Any], None]) -> None:
+        self.addresses[name], self.reports[name] = address, report
+
+    def apply(self, name: str, setup: Any, checks: frozenset[Any]) -> None:
+        self.told[name], self.checks[name] = setup, checks
+
+    def shut(self, name: str) -> None:
+        for known in (self.told, self.checks, self.addresses, self.reports):
+            known.pop(name, None)
+
+    def check(self, name: str, address: str, outcome: Any = None, times: int = 1) -> None:
+        """Says what a health check of the target at `address` has found."""
+        for check in self.checks[name]:
+            if check.address == address:
+                for _ in range(times):
+                    self.reports[name](check.target, outcome)
+
+
 class Imagined:
     """A reality without machines."""
 
@@ -114,4 +141,5 @@ class Imagined:
     def __init__(self) -> None:
         self.volumes = Volumes()
         self.machines = Machines(self.volumes, lambda *exit: self.on_exit(*exit))
+        self.balancers = Balancers()
         self.on_exit: Callable[[str, str], None] = lambda *exit: None

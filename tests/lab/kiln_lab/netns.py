@@ -40,6 +40,11 @@ def within(namespace: int, action: Callable[[], T]) -> T:
     return _in_thread(enter)
 
 
+def enter(namespace: int) -> None:
+    """Moves the calling thread, which is to be one of its own, into the namespace for good."""
+    _check(_libc.setns(namespace, CLONE_NEWNET), "enter a network namespace")
+
+
 def _in_thread(action: Callable[[], T]) -> T:
     # A namespace belongs to a thread; one of its own keeps every other thread where it is.
     outcome: list[T] = []

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from . import ask
+from .balancing.balancers import Balancers
 from .base import debian
 from .control import base_images
 from .control.launch import ARCHITECTURE
@@ -38,9 +39,10 @@ class Reality:
     machine = staticmethod(Machine)
     mac = staticmethod(mac)
 
-    def __init__(self, volumes: Volumes, machines: Machines, cidr: str) -> None:
+    def __init__(self, volumes: Volumes, machines: Machines, balancers: Balancers, cidr: str) -> None:
         self.volumes = volumes
         self.machines = machines
+        self.balancers = balancers
         self.cidr = cidr
 
 
@@ -79,8 +81,10 @@ def _up(options: argparse.Namespace, state: Path, roots: dict[str, Path], ends: 
     exits = Exits()
     machines = Machines(state, network, volumes, exits.tell, options.cache)
     ends.callback(machines.close)
+    balancers = Balancers(state, network, volumes.journal)
+    ends.callback(balancers.close)
     server = Server(
-        Reality(volumes, machines, network.cidr),
+        Reality(volumes, machines, balancers, network.cidr),
         state,
         options.region,
         options.port,

@@ -23,6 +23,7 @@ class Answers:
         """Answers one request."""
         self.plane.visibility.next_call()
         try:
+            self.refuse()
             return super().call_action()  # type: ignore[misc]
         except ServiceException as error:
             return self._failed(error, None)
@@ -33,6 +34,9 @@ class Answers:
         except Exception as error:  # noqa: BLE001 - a fault of the lab must be told apart from the client's
             sys.stderr.write(traceback.format_exc())
             return self._failed(ServiceException("InternalFailure", f"the lab failed: {error!r}"), 500)
+
+    def refuse(self) -> None:
+        """Raises the service's error for a request that names something unseen."""
 
     def _failed(self, error: ServiceException, status: int | None) -> Any:
         worded, headers, body = self.serialized(ActionResult(error))

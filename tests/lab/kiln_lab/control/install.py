@@ -11,12 +11,19 @@ import moto.ec2.models.instances
 import moto.ec2.models.launch_templates
 import moto.ec2.urls
 import moto.ec2.utils
+import moto.elb.urls
+import moto.elbv2.models
+import moto.elbv2.urls
 from moto.autoscaling.models import autoscaling_backends
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.ec2.models import ec2_backends
+from moto.elbv2.models import elbv2_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from .backend import LabBackend
+from .balancing.backend import LabBalancing
+from .balancing.responses import LabBalancingResponse
+from .balancing.target_group import LabTargetGroup
 from .instance import LabInstance
 from .interface import LabInterface
 from .launch_templates import LabTemplate
@@ -49,6 +56,10 @@ def install(plane: Plane) -> tuple[Any, LabBackend]:
     moto.ec2.urls.url_paths["{0}/"] = LabResponse.dispatch
     # moto finds a service's URLs and its name by the module of its backend.
     ec2_backends.backend = type("Backend", (LabBackend,), {"plane": plane, "__module__": "moto.ec2.models"})
+    moto.elbv2.models.FakeTargetGroup = LabTargetGroup
+    # Two services have one address, and moto takes either's.
+    moto.elb.urls.url_paths["{0}/$"] = moto.elbv2.urls.url_paths["{0}/$"] = LabBalancingResponse.dispatch
+    elbv2_backends.backend = type("Backend", (LabBalancing,), {"plane": plane, "__module__": "moto.elbv2.models"})
     moto.autoscaling.urls.url_paths["{0}/$"] = LabScalingResponse.dispatch
     autoscaling_backends.backend = type("Backend", (LabScaling,), {"plane": plane, "__module__": "moto.autoscaling.models"})
     backend = ec2_backends[DEFAULT_ACCOUNT_ID][plane.region]

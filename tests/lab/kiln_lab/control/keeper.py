@@ -24,6 +24,7 @@ class Keeper:
         self._steps: list[Callable[[float], None]] = []
         self._changed = threading.Event()
         self._stopped = False
+        self._said = ""
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
 
     def add(self, step: Callable[[float], None]) -> None:
@@ -56,5 +57,11 @@ class Keeper:
                     try:
                         step(time.monotonic())
                     except Exception:  # noqa: BLE001 - one look that fails must not be the last
-                        sys.stderr.write(traceback.format_exc())
-                        sys.stderr.flush()
+                        self._complain(traceback.format_exc())
+
+    def _complain(self, said: str) -> None:
+        """Once: the next look most often fails as this one did."""
+        if said != self._said:
+            self._said = said
+            sys.stderr.write(said)
+            sys.stderr.flush()

@@ -39,6 +39,18 @@ LAUNCH_AGAIN = 20.0
 NOTICE = 30.0
 """Seconds until Auto Scaling takes an instance that does not run, or is unhealthy, out of service."""
 
+PROVISION = 100.0
+"""Seconds from CreateLoadBalancer until `active`."""
+
+REGISTER_TARGET = 4.0
+"""Seconds from RegisterTargets until the first health check."""
+
+INTERFACE_GONE = 20.0
+"""Seconds for which the interface of a load balancer that was deleted stays, and holds its security groups in use."""
+
+LEAST_TIMEOUT = 1.0
+"""Seconds that a health check may take however time is divided: the lab's machines are not faster for it."""
+
 TERMINATED_VISIBLE = 3600.0
 """Seconds for which DescribeInstances still shows a terminated instance."""
 

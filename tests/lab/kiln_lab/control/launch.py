@@ -112,7 +112,7 @@ class Launch(InstanceBackend):
             raise EC2ClientError(
                 "UnsupportedOperation", f"This lab's network is {network}; subnet {subnet.id} ({subnet.cidr}) is outside."
             )
-        self._keep_addresses_apart(subnet, kwargs.get("private_ip") or (first or {}).get("PrivateIpAddress"))
+        self.keep_addresses_apart(subnet, kwargs.get("private_ip") or (first or {}).get("PrivateIpAddress"))
         return subnet
 
     def _default_subnet(self, zone: str | None) -> Subnet:
@@ -132,7 +132,7 @@ class Launch(InstanceBackend):
             )
         return subnet
 
-    def _keep_addresses_apart(self, subnet: Subnet, wanted: str | None) -> None:
+    def keep_addresses_apart(self, subnet: Subnet, wanted: str | None) -> None:
         """All VPCs share the lab's one network: an address that a machine has is taken in each of them."""
         taken = {ipaddress.ip_address(eni.private_ip_address) for eni in self.enis.values() if eni.private_ip_address}
         if wanted and ipaddress.ip_address(wanted) in taken:

@@ -22,6 +22,7 @@ class Reality(Protocol):
 
     volumes: Any
     machines: Any
+    balancers: Any
     machine: Any
     mac: Any
     cidr: str

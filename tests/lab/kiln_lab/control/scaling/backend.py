@@ -284,16 +284,17 @@ class LabScaling(AutoScalingBackend):
             return
 
     def draining(self, group: Group, member: Member) -> bool:
-        """Whether open requests of this member are still given time."""
-        return False
+        """Whether open requests of this member are still given time; those of an instance that is dead need none."""
+        if member.instance.state in ("shutting-down", "terminated"):
+            return False
+        groups = self.elbv2_backend.target_groups.values()
+        return any(target.draining for targets in groups for target in targets.of(member.instance.id))
 
     def target_state(self, arn: str, member: Member) -> str:
         """How the load balancer finds it: `healthy`, `unhealthy`, …"""
-        try:
-            (found,) = self.elbv2_backend.describe_target_health(arn, [{"Id": member.instance.id}])
-        except ServiceException:
-            return "unused"
-        return str(found.status)
+        group = self.elbv2_backend.target_groups.get(arn)
+        shown = group.shown([{"Id": member.instance.id}]) if group is not None else []
+        return str(shown[0]["TargetHealth"]["State"]) if shown else "unused"
 
     def _known_template(self, named: dict[str, Any] | None) -> dict[str, Any]:
         if named:
