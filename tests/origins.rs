@@ -16,6 +16,28 @@ image! {
     }
 }
 
+deployment! {
+    /// So are those of a deployment.
+    running {
+        image: marked(), target: ec2 { region: "eu-west-1" },
+        ports: [80], replicas: { min: three(), max: 2 },
+        health: http { path: "/" }, strategy: rolling { step: zero() },
+        load_balancer: application { listen: 80 }, tags: [(key(), "x")],
+    }
+}
+
+fn three() -> u32 {
+    3
+}
+
+fn zero() -> u32 {
+    0
+}
+
+fn key() -> &'static str {
+    "aws:x"
+}
+
 /// What stands in this file at an origin.
 fn at(origin: &kiln::Origin) -> &'static str {
     let source = include_str!("origins.rs");
@@ -42,5 +64,25 @@ fn every_origin_is_the_users_token() {
     assert_eq!(steps.len(), starts.len());
     for (step, start) in steps.iter().zip(starts) {
         assert!(step.starts_with(start), "{step:?} does not start with {start:?}");
+    }
+}
+
+#[test]
+fn every_origin_of_a_deployment_is_the_users_token() {
+    let document = Document::new().deployment(running());
+    let deployment = &document.deployments()[0];
+    assert!(at(&deployment.origin).starts_with("running {"));
+    let kiln::TargetNode::Ec2(target) = &deployment.target;
+    assert!(at(&target.origin).starts_with("ec2 { region"));
+    assert!(at(&deployment.health.as_ref().unwrap().origin).starts_with("http { path"));
+    let Some(kiln::LoadBalancer::Made(made)) = &deployment.load_balancer else {
+        panic!("another load balancer")
+    };
+    assert!(at(&made.origin).starts_with("application { listen"));
+    let problems: Vec<_> = document.problems().iter().map(|problem| at(&problem.origin)).collect();
+    let starts = ["replicas: {", "strategy: rolling", "tags: [(key"];
+    assert_eq!(problems.len(), starts.len(), "{:#?}", document.problems());
+    for (problem, start) in problems.iter().zip(starts) {
+        assert!(problem.starts_with(start), "{problem:?} does not start with {start:?}");
     }
 }

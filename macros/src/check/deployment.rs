@@ -3,7 +3,7 @@ use super::head::{self, Split};
 use super::keys::{self, Seen};
 use super::word::{self, Checked};
 use super::{Inputs, call};
-use crate::ast::{Body, Entry, Pair};
+use crate::ast::{Block, Body, Entry, Pair, Value};
 use crate::diag::{self, Sink};
 use crate::schema::Kind;
 use crate::valid::{Fact, Parent, Part};
@@ -60,21 +60,41 @@ struct Deployment<'a> {
 
 impl Deployment<'_> {
     fn entries(&mut self, body: Body) {
+        let mut finished = true;
         for entry in body.entries {
+            let before = self.sink.count();
+            let whole = match &entry {
+                Entry::Pair(pair) => pair.last().is_none_or(Value::is_whole),
+                _ => true,
+            };
             match entry {
                 Entry::Pair(pair) => self.pair(pair),
+                Entry::Block(block) => self.block(&block),
                 other => {
                     self.seen.unknown = true;
                     keys::stray(other, schema::DEPLOYMENT.of, "a key", self.sink);
                 }
             }
+            finished = whole && self.sink.count() == before;
         }
-        for key in ["image", "target"] {
-            if !self.seen.has(key) && !self.seen.unknown {
-                let name = self.name.unraw().to_string();
-                self.sink.error(self.name, diag::missing_key("deployment", &name, key));
-            }
+        let missing = ["image", "target"].into_iter().filter(|key| !self.seen.has(key));
+        let missing: Vec<&str> = missing.collect();
+        // While the last key is being typed, nobody has said yet that there are no more.
+        if finished && !missing.is_empty() && !self.seen.unknown {
+            let name = self.name.unraw().to_string();
+            self.sink.error(self.name, diag::incomplete_deployment(&name, &missing));
         }
+    }
+
+    /// There are none: a key lacks its colon, or it is one of an image.
+    fn block(&mut self, block: &Block) {
+        self.seen.unknown = true;
+        let word = block.keyword.to_string();
+        let fault = match schema::DEPLOYMENT.get(&word) {
+            Some(key) => diag::missing_colon(&word, key.kind.expected()),
+            None => diag::misplaced(&word, schema::DEPLOYMENT.of, "write it in the `image!`"),
+        };
+        self.sink.error(&block.keyword, fault);
     }
 
     fn pair(&mut self, pair: Pair) {

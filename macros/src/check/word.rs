@@ -53,7 +53,7 @@ pub(super) fn check(
     let mut body = options.unwrap_or_else(|| Body::empty(key.span()));
     let mut seen = Seen::default();
     let known = word.map_or(&words.own, |word| &word.keys);
-    misplaced(&mut body, word, words, known, &mut seen, sink);
+    misplaced(&mut body, words, known, &mut seen, sink);
     // A missing key is reported at the word.
     let owner = match &on {
         On::Word { word, .. } => word.clone(),
@@ -68,24 +68,16 @@ pub(super) fn check(
 }
 
 /// Takes out the keys that go with another word, and says so.
-fn misplaced(
-    body: &mut Body,
-    word: Option<&'static Word>,
-    words: &Words,
-    known: &Keys,
-    seen: &mut Seen,
-    sink: &mut Sink,
-) {
-    let Some(word) = word else { return };
+fn misplaced(body: &mut Body, words: &Words, known: &Keys, seen: &mut Seen, sink: &mut Sink) {
     body.entries.retain(|entry| {
         let Entry::Pair(pair) = entry else { return true };
         let name = pair.key.to_string();
-        let other =
-            if known.get(&name).is_none() { words.with_key(&name, word.name) } else { None };
-        let Some(other) = other else { return true };
-        let help = format!("`{name}` goes with `{other}`");
-        sink.error(&pair.key, diag::misplaced(&name, known.of, help));
+        let others = words.with_key(&name);
+        if others.is_empty() || known.get(&name).is_some() {
+            return true;
+        }
         seen.unknown = true;
+        sink.error(&pair.key, diag::goes_with(&name, known.of, &others));
         false
     });
 }

@@ -45,6 +45,11 @@ impl Sink {
         self.warnings.push((at, message));
     }
 
+    /// How many mistakes there are so far.
+    pub(crate) fn count(&self) -> usize {
+        self.errors.len()
+    }
+
     /// Runs one subtree's checks; a subtree in which a mistake was found yields nothing.
     pub(crate) fn nest<T>(&mut self, checks: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
         let before = self.errors.len();

@@ -73,6 +73,11 @@ pub(crate) fn misplaced(found: &str, of: &str, help: impl Into<String>) -> Fault
     fault(format!("`{found}` does not belong in {of}"), Some(help.into()))
 }
 
+pub(crate) fn goes_with(found: &str, of: &str, words: &[&str]) -> Fault {
+    let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    misplaced(found, of, format!("`{found}` goes with {}", words.join(" and ")))
+}
+
 pub(crate) fn duplicate_key(key: &str, of: &str) -> Fault {
     fault(format!("`{key}` is given twice in {of}"), Some("remove one of them".into()))
 }
@@ -98,12 +103,17 @@ pub(crate) fn missing_base(image: &str) -> Fault {
     )
 }
 
-pub(crate) fn missing_key(what: &str, name: &str, key: &str) -> Fault {
-    let example = match key {
-        "target" => "add `target: ec2 { region: \"eu-west-1\" }`".to_owned(),
-        _ => format!("add `{key}: …`, the recipe that its servers start from"),
-    };
-    fault(format!("{what} `{name}` has no `{key}`"), Some(example))
+pub(crate) fn incomplete_deployment(name: &str, missing: &[&str]) -> Fault {
+    let words: Vec<String> = missing.iter().map(|key| format!("no `{key}`")).collect();
+    let examples = missing.iter().map(|key| match *key {
+        "target" => "`target: ec2 { region: \"eu-west-1\" }`",
+        _ => "`image: …`, the recipe that its servers start from",
+    });
+    let examples: Vec<&str> = examples.collect();
+    fault(
+        format!("deployment `{name}` has {}", words.join(" and ")),
+        Some(format!("add {}", examples.join(", and "))),
+    )
 }
 
 pub(crate) fn missing_one_of(of: &str, keys: &[&str]) -> Fault {

@@ -34,9 +34,9 @@ impl Words {
         self.words.iter().map(|word| word.name).collect()
     }
 
-    /// The word, other than this one, that has a key.
-    pub(crate) fn with_key(&self, key: &str, other_than: &str) -> Option<&'static str> {
-        let others = self.words.iter().filter(|word| word.name != other_than);
-        others.into_iter().find(|word| word.keys.get(key).is_some()).map(|word| word.name)
+    /// The words that have a key.
+    pub(crate) fn with_key(&self, key: &str) -> Vec<&'static str> {
+        let with = self.words.iter().filter(|word| word.keys.get(key).is_some());
+        with.map(|word| word.name).collect()
     }
 }

@@ -1,6 +1,6 @@
 //! Damage at every place of a valid recipe: no panic, the function is there, and few errors follow.
 
-use super::{body, errors};
+use super::{body, body_of, errors};
 use crate::check::Inputs;
 use proc_macro2::{Group, TokenStream, TokenTree};
 
@@ -30,6 +30,31 @@ const RECIPE: &str = r#"
     test opens { tcp: 80 }
 "#;
 
+const DEPLOYMENT: &str = r#"
+    image: app("1.2").named("app-1.2"),
+    target: ec2 {
+        region: "eu-west-1",
+        instance_type: TYPE,
+        subnets: ["subnet-0a1b2c3d", "subnet-1a1b2c3d"],
+        security_groups: ["sg-0a1b2c3d"],
+        volume: { size: 16, kind: "gp3" },
+        public_address: true,
+    },
+    replicas: { min: 2, desired: count(), max: 6 },
+    ports: [80, 443],
+    health: http { port: 80, path: "/healthz", status: 200, timeout: "5s", healthy: 3, soak: wait() },
+    strategy: red_black { keep_previous: 1 },
+    load_balancer: application {
+        listen: 443,
+        to: 443,
+        internal: true,
+        from: ["10.0.0.0/8"],
+        certificate: ARN,
+        drain: "30s",
+    },
+    tags: { team: "web", "cost:center": centre() },
+"#;
+
 /// Every stream that differs from this one in one place, at any depth.
 fn damaged(stream: &TokenStream, damage: fn(&mut Vec<TokenTree>, usize)) -> Vec<TokenStream> {
     let trees: Vec<TokenTree> = stream.clone().into_iter().collect();
@@ -50,15 +75,23 @@ fn damaged(stream: &TokenStream, damage: fn(&mut Vec<TokenTree>, usize)) -> Vec<
 }
 
 fn check(damage: fn(&mut Vec<TokenTree>, usize), most: usize) {
-    let content: TokenStream = RECIPE.parse().expect("a recipe is balanced");
-    for content in damaged(&content, damage) {
-        let text = content.to_string();
+    for content in damaged(&RECIPE.parse().expect("a recipe is balanced"), damage) {
         let input = quote::quote! { pub web { #content } };
         let output = crate::expand_image(input, &Inputs::unchecked());
-        assert!(body(&output).starts_with("fn web () ::kiln::Image::new(\"web\""), "{text}");
-        let errors = errors(&output);
-        assert!(errors.len() <= most, "{errors:#?}\n{text}");
+        judge(&content, &output, body(&output), "fn web () ::kiln::Image::new(\"web\"", most);
     }
+    for content in damaged(&DEPLOYMENT.parse().expect("a recipe is balanced"), damage) {
+        let input = quote::quote! { pub web { #content } };
+        let output = crate::expand_deployment(input, &Inputs::unchecked());
+        let body = body_of("Deployment", &output);
+        judge(&content, &output, body, "fn web () ::kiln::Deployment::new(\"web\"", most);
+    }
+}
+
+fn judge(content: &TokenStream, output: &TokenStream, body: String, start: &str, most: usize) {
+    assert!(body.starts_with(start), "{content}");
+    let errors = errors(output);
+    assert!(errors.len() <= most, "{errors:#?}\n{content}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod builder;
 mod damaged;
+mod deployment;
 mod half_typed;
 mod valid;
 
@@ -14,13 +15,24 @@ fn expand(recipe: &str) -> TokenStream {
     crate::expand_image(input, &Inputs::unchecked())
 }
 
-/// What stands between the braces of the function, a call a line.
+/// Expands a deployment.
+fn deployment(recipe: &str) -> TokenStream {
+    let input = recipe.parse().expect("a recipe is balanced");
+    crate::expand_deployment(input, &Inputs::unchecked())
+}
+
+/// What stands between the braces of an image's function, a call a line.
 fn body(output: &TokenStream) -> String {
+    body_of("Image", output)
+}
+
+/// What stands between the braces of the function that returns a type of `kiln`, a call a line.
+fn body_of(returns: &str, output: &TokenStream) -> String {
     let trees: Vec<TokenTree> = output.clone().into_iter().collect();
     let function = trees.iter().position(|tree| tree.to_string() == "fn").expect("a function");
     let head: TokenStream = trees[function..function + 3].iter().cloned().collect();
     let result: TokenStream = trees[function + 3..function + 11].iter().cloned().collect();
-    assert_eq!(result.to_string(), "-> :: kiln :: Image", "the type of `{head}`");
+    assert_eq!(result.to_string(), format!("-> :: kiln :: {returns}"), "the type of `{head}`");
     let body = match &trees[function + 11] {
         TokenTree::Group(group) => group.stream().to_string(),
         other => panic!("no body but {other}"),

@@ -1,0 +1,5 @@
+use kiln::prelude::*;
+
+deployment! {}
+
+fn main() {}
