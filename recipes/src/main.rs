@@ -2,11 +2,17 @@
 
 mod api;
 mod base;
+mod production;
 mod web;
 
 use kiln::prelude::*;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    Document::new().image(base::base()).image(web::web()).image(api::api()).print()
+    Document::new()
+        .image(base::base())
+        .image(web::web())
+        .image(api::api())
+        .deployment(production::production())
+        .print()
 }
