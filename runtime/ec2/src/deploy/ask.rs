@@ -83,6 +83,26 @@ impl Asking {
     }
 }
 
+/// Asks servers once, all at the same time: an answer is one that counts.
+pub(super) async fn once(
+    health: &Health,
+    addresses: &BTreeMap<String, String>,
+) -> BTreeMap<String, Told> {
+    let mut asking = JoinSet::new();
+    for (server, address) in addresses {
+        let Ok(address) = address.parse::<IpAddr>() else { continue };
+        let (health, server) = (health.clone(), server.clone());
+        asking.spawn(async move { (server, ask(&health, address).await) });
+    }
+    let told = |asked| match asked {
+        Asked::Passed => Told::Healthy,
+        Asked::Failed(why) => Told::Unhealthy(why),
+        Asked::OutOfReach => Told::NotAskable,
+    };
+    let asked = asking.join_all().await.into_iter();
+    asked.map(|(server, asked)| (server, told(asked))).collect()
+}
+
 fn lock(tallies: &Mutex<BTreeMap<String, Tally>>) -> MutexGuard<'_, BTreeMap<String, Tally>> {
     tallies.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -145,7 +145,7 @@ pub(super) fn explained(refusal: &Refusal, what: &str) -> Error {
             .help("the credentials have expired: log in again, then deploy again: it goes on where it was");
     }
     let fits = |(sign, ..): &&(&str, ErrorKind, &str)| {
-        refusal.code().contains(sign) || message.contains(sign)
+        refusal.code().contains(sign) || refusal.message().contains(sign)
     };
     match REMEDIES.iter().find(fits) {
         Some((_, kind, help)) => Error::new(*kind, message).help(*help),

@@ -23,15 +23,21 @@ pub(super) async fn generation(
     remove_version(&inner.aws, &names.template(), generation).await
 }
 
+/// For how long a group must be said not to be there: one that was made a moment ago may be out of sight.
+const SETTLES: Duration = Duration::from_secs(3);
+
 /// Removes a group with its servers; returns when both are ending.
 pub(super) async fn group(inner: &Inner, name: &str) -> Result<(), Error> {
     let what = format!("cannot remove the Auto Scaling group `{name}`");
     let autoscaling = &inner.aws.autoscaling;
     let call = autoscaling.delete_auto_scaling_group().auto_scaling_group_name(name);
     let call = call.force_delete(true);
-    let gone = freed(&what, async || Ok(call.clone().send().await.map(drop)?)).await?;
-    if gone == Gone::Before {
-        return Ok(());
+    let begun = Instant::now();
+    while freed(&what, async || Ok(call.clone().send().await.map(drop)?)).await? == Gone::Before {
+        if begun.elapsed() > SETTLES {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
     }
     let mut follower = inner.poller.follow(Kind::Group, name).of_known();
     loop {

@@ -140,7 +140,6 @@ impl Works<'_> {
         loop {
             let seen = tokio::select! {
                 biased;
-                () = self.inner.poller.interruption() => return Err(Error::interrupted()),
                 () = &mut over => {
                     output("the time for open requests is over, they are not waited for any more");
                     return Ok(());

@@ -1,10 +1,10 @@
-use super::ask::{Asking, Told};
+use super::ask::{Asking, Told, once};
 use super::health::{Evidence, address, server};
 use super::observe::{generation, number};
 use super::works::Works;
 use super::world::is_going;
 use crate::aws::Refusal;
-use crate::wait::{Failure, Follower, Group, Kind, Seen, Targets};
+use crate::wait::{Failure, Follower, Group, Kind, Seen, Targets, group, target_health};
 use kiln_engine::Error;
 use kiln_engine::driver::{Generation, Judge, Waited};
 use std::collections::BTreeMap;
@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 /// How long a failed launch may be the last thing that Auto Scaling tried. It goes on in another zone at once, where
 /// there is one; trying the same again takes it minutes.
 const TRIES_AGAIN_WITHIN: Duration = Duration::from_secs(5);
+
+/// How many reads must not show a group, one after the other, until it counts as not there.
+const AGREEING: u32 = 3;
 
 /// What a watch has seen so far.
 struct Watch<'a> {
@@ -33,32 +36,94 @@ impl Works<'_> {
         within: Duration,
         judge: Judge<'_>,
     ) -> Result<Waited, Error> {
+        if within.is_zero() {
+            let seen = self.look(generation).await?;
+            let is_enough = judge(seen.as_ref());
+            return Ok(if is_enough { Waited::Seen(seen) } else { Waited::OutOfTime(seen) });
+        }
         let name = self.names().group(generation);
         let mut follower = self.inner.poller.follow(Kind::Group, &name);
         let asking = self.deployment.health.clone().map(Asking::new);
         let mut watch =
             Watch { works: self, group: None, targets: BTreeMap::new(), asking, failed: None };
-        let mut last = None;
+        let (mut last, mut has_looked) = (None, false);
         let over = tokio::time::sleep(within);
         tokio::pin!(over);
         loop {
             tokio::select! {
                 biased;
-                () = self.inner.poller.interruption() => return Err(Error::interrupted()),
-                () = &mut over => return Ok(Waited::OutOfTime(last)),
+                () = &mut over => {
+                    let last = if has_looked { last } else { self.look(generation).await? };
+                    return Ok(Waited::OutOfTime(last));
+                }
                 seen = follower.next() => watch.take(seen)?,
                 seen = next(watch.targets.values_mut().next()) => seen.map_err(|refusal| {
                     self.refused(refusal, "see the health")
                 })?,
                 () = answer(watch.asking.as_ref()), if watch.group.is_some() => {}
             }
-            last = watch.generation();
+            (last, has_looked) = (watch.generation(), true);
             if judge(last.as_ref()) {
                 return Ok(Waited::Seen(last));
             }
             watch.give_up()?;
         }
     }
+
+    /// A generation as it is now.
+    async fn look(self, number: u32) -> Result<Option<Generation>, Error> {
+        let told = |refusal: Refusal| self.refused(refusal, "see the servers");
+        let name = self.names().group(number);
+        let mut reads = 0;
+        let group = loop {
+            reads += 1;
+            if let Some(group) = group(self.aws(), &name).await.map_err(told)? {
+                break group;
+            }
+            if reads == AGREEING {
+                return Ok(None);
+            }
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        };
+        if is_going(&group.group) {
+            return Ok(None);
+        }
+        let arns = group.group.target_group_arns();
+        let targets = target_health(self.aws(), arns).await.map_err(told)?;
+        let mut asked = match &self.deployment.health {
+            Some(health) if arns.is_empty() => once(health, &addresses(&group)).await,
+            _ => BTreeMap::new(),
+        };
+        Ok(self.told(&group, &targets.values().collect::<Vec<_>>(), |id, _| asked.remove(id)))
+    }
+
+    /// A generation with the health of its servers.
+    fn told(
+        self,
+        group: &Group,
+        targets: &[&Targets],
+        mut told: impl FnMut(&str, Option<&str>) -> Option<Told>,
+    ) -> Option<Generation> {
+        number(&group.group)?;
+        let servers = group.group.instances().iter().map(|member| {
+            let id = member.instance_id().unwrap_or_default();
+            let instance = group.instances.get(id);
+            server(&Evidence {
+                member,
+                instance,
+                checks: group.checks.get(id).copied(),
+                targets: targets.to_vec(),
+                told: told(id, instance.and_then(address)),
+                is_told_later: self.deployment.load_balancer.is_some(),
+            })
+        });
+        generation(&group.group, servers.collect())
+    }
+}
+
+fn addresses(group: &Group) -> BTreeMap<String, String> {
+    let pair = |(id, one): (&String, &_)| Some((id.clone(), address(one)?.to_owned()));
+    group.instances.iter().filter_map(pair).collect()
 }
 
 /// The next look at a target group, which is kept.
@@ -116,32 +181,15 @@ impl Watch<'_> {
 
     fn generation(&mut self) -> Option<Generation> {
         let group = Arc::clone(self.group.as_ref()?);
-        number(&group.group)?;
-        let mut servers = Vec::new();
-        for member in group.group.instances() {
-            let id = member.instance_id().unwrap_or_default();
-            let instance = group.instances.get(id);
-            let nobody = Arc::default();
-            let targets: Vec<Arc<Targets>> = self
-                .targets
-                .values()
-                .map(|(_, targets)| Arc::clone(targets.as_ref().unwrap_or(&nobody)))
-                .collect();
-            let told = match (self.asking.as_mut(), instance.and_then(address)) {
-                (Some(asking), Some(address)) => Some(asking.of(id, address)),
-                (Some(_), None) => Some(Told::NotYet),
-                (None, _) => None,
-            };
-            servers.push(server(&Evidence {
-                member,
-                instance,
-                checks: group.checks.get(id).copied(),
-                targets: targets.iter().map(AsRef::as_ref).collect(),
-                told,
-                is_told_later: self.works.deployment.load_balancer.is_some(),
-            }));
-        }
-        generation(&group.group, servers)
+        // One that has not been read yet shows none of its servers.
+        let unread = Targets::new();
+        let targets = self.targets.values().map(|(_, seen)| seen.as_deref().unwrap_or(&unread));
+        let targets: Vec<&Targets> = targets.collect();
+        let asking = &mut self.asking;
+        self.works.told(&group, &targets, |id, address| {
+            let asking = asking.as_mut()?;
+            Some(address.map_or(Told::NotYet, |address| asking.of(id, address)))
+        })
     }
 
     /// Ends a watch of servers that Auto Scaling cannot start: it goes on trying, for longer than anybody waits.

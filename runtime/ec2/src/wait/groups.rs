@@ -44,8 +44,23 @@ pub(crate) struct Failure {
 /// The health of targets, by instance.
 pub(crate) type Targets = BTreeMap<String, TargetHealth>;
 
-/// Reads groups with all that is in them: a call of each kind and page, however many there are.
+/// Reads groups for the poller.
 pub(super) async fn groups(aws: &Aws, names: &[String]) -> Result<BTreeMap<String, Seen>, Refusal> {
+    let groups = all(aws, names).await?.into_iter();
+    let seen = groups.filter_map(|group| Some((name(&group.group)?, Seen::Group(Arc::new(group)))));
+    Ok(seen.collect())
+}
+
+/// Reads one group.
+///
+/// # Errors
+/// When a call is refused.
+pub(crate) async fn group(aws: &Aws, name: &str) -> Result<Option<Group>, Refusal> {
+    Ok(all(aws, &[name.to_owned()]).await?.pop())
+}
+
+/// Groups with all that is in them: a call of each kind and page, however many there are.
+async fn all(aws: &Aws, names: &[String]) -> Result<Vec<Group>, Refusal> {
     let mut found: Vec<AutoScalingGroup> = Vec::new();
     for names in names.chunks(PAGE) {
         let call = aws.autoscaling.describe_auto_scaling_groups().max_records(100);
@@ -57,21 +72,18 @@ pub(super) async fn groups(aws: &Aws, names: &[String]) -> Result<BTreeMap<Strin
         found.iter().filter(|one| is_short(one)).filter_map(name).collect();
     let (mut instances, checks, mut failures) =
         tokio::try_join!(instances(aws, &ids), checks(aws, &ids), failures(aws, &short))?;
-    let seen = found.into_iter().filter_map(|group| {
+    let with_all = |group: AutoScalingGroup| {
         let ids: Vec<&str> = servers(&group).collect();
         let mine = |id: &&str| Some(((*id).to_owned(), instances.remove(*id)?));
-        let seen = Group {
+        let said = |id: &&str| Some(((*id).to_owned(), *checks.get(*id)?));
+        Some(Group {
             instances: ids.iter().filter_map(mine).collect(),
-            checks: ids
-                .iter()
-                .filter_map(|id| Some(((*id).to_owned(), *checks.get(*id)?)))
-                .collect(),
+            checks: ids.iter().filter_map(said).collect(),
             failure: failures.remove(group.auto_scaling_group_name()?),
             group,
-        };
-        Some((name(&seen.group)?, Seen::Group(Arc::new(seen))))
-    });
-    Ok(seen.collect())
+        })
+    };
+    Ok(found.into_iter().filter_map(with_all).collect())
 }
 
 fn name(group: &AutoScalingGroup) -> Option<String> {

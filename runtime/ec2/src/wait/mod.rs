@@ -11,6 +11,6 @@ mod seen;
 mod states;
 
 pub(crate) use follow::Follower;
-pub(crate) use groups::{Checks, Failure, Group, Targets, target_health};
+pub(crate) use groups::{Checks, Failure, Group, Targets, group, target_health};
 pub(crate) use poller::Poller;
 pub(crate) use seen::{Kind, Seen};
