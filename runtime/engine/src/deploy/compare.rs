@@ -1,6 +1,8 @@
 use super::goal::{AFTER_BAKE, Goal};
 use super::{ArtifactState, Difference, Reason};
-use crate::driver::{Capacity, Declared, Deployer, Generation, HistoryEntry, ServerHealth, Traits};
+use crate::driver::{
+    Capacity, Declared, Deployer, Generation, HistoryEntry, Intent, ServerHealth, Traits,
+};
 use kiln::{Replicas, Strategy};
 
 /// In what a generation that runs differs from what is declared.
@@ -67,6 +69,13 @@ pub(super) fn compare(
 /// Whether a generation is just what is declared, whatever its capacity, traffic and tags.
 pub(super) fn is_declared(goal: &Goal<'_>, generation: &Generation) -> bool {
     goal.image.artifact() == Some(&generation.image) && generation.launch == goal.declared.launch
+}
+
+/// Whether a generation that was about to be made, and cannot be seen, is just what is declared.
+pub(super) fn is_intended(goal: &Goal<'_>, intent: &Intent, history: &[HistoryEntry]) -> bool {
+    goal.image.artifact() == Some(&intent.image)
+        && goal.declared.launch == intent.ending.launch
+        && history.iter().all(|entry| entry.generation != intent.generation)
 }
 
 /// How many servers a generation is to have. Where something may move the number, it stays where that has put it.

@@ -1,4 +1,4 @@
-use crate::driver::Capacity;
+use crate::driver::{Capacity, Holder, Intent};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -77,6 +77,13 @@ pub struct Begun {
     pub who: String,
     /// As they wrote it: `deploy production`.
     pub command: String,
+}
+
+impl Begun {
+    pub(super) fn of(intent: &Intent) -> Self {
+        let Holder { who, run: _, command } = &intent.holder;
+        Self { who: who.clone(), command: command.clone() }
+    }
 }
 
 /// A trait that differs.

@@ -1,4 +1,4 @@
-use super::compare::{is_declared, wanted};
+use super::compare::{is_declared, is_intended, wanted};
 use super::goal::Goal;
 use super::switch::Switch;
 use super::turn::{Reading, Turn, healthy};
@@ -41,13 +41,21 @@ impl Turn<'_> {
         if is_declared(goal, generation) {
             return Ok(Recovered::GoesOn(number));
         }
-        if let (true, Some(intent)) = (unfinished.switched, intent) {
+        let alone = standing.attached().all(|attached| attached.number == number);
+        let well =
+            generation.attached && alone && healthy(generation) >= generation.capacity.desired;
+        if let (true, Some(intent)) = (unfinished.switched || well, intent) {
             self.end(&intent.ending.deployment, &reading.history, &intent.ending).await?;
             return Ok(Recovered::Settled);
         }
         let generations = reading.observed.iter().flat_map(|observed| &observed.generations);
         let generations: Vec<_> = generations.cloned().collect();
         let mut switch = Switch::new(self, goal, number, &generations, generation.capacity);
+        if let Some(intent) = intent {
+            let holder = &intent.holder.who;
+            let died = Error::environment(format!("the run of {holder} has died"));
+            self.end_badly(&intent.ending, &died).await;
+        }
         if switch.from.is_empty() && generation.attached && healthy(generation) > 0 {
             // The only one that answers: the next generation takes the traffic from it.
             return Ok(Recovered::Settled);
@@ -75,10 +83,7 @@ impl Turn<'_> {
     ) -> Result<Recovered, Error> {
         let number = intent.generation;
         self.say(Some(number), DeployPhase::Recovering { who: intent.holder.who.clone() });
-        let served = reading.history.iter().any(|entry| entry.generation == number);
-        let same = goal.image.artifact() == Some(&intent.image)
-            && goal.declared.launch == intent.ending.launch;
-        if same && !served {
+        if is_intended(goal, intent, &reading.history) {
             return Ok(Recovered::GoesOn(number));
         }
         // Of what was made before it parts may be there.

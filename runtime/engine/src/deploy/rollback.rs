@@ -1,3 +1,4 @@
+use super::compare::wanted;
 use super::goal::Goal;
 use super::recover::Recovered;
 use super::replace::Replacement;
@@ -49,7 +50,7 @@ impl Turn<'_> {
         let mut succeeded = reading.history.iter().rev();
         let serves = attached.max().or_else(|| {
             let last = reading.history.iter().rfind(|entry| entry.failure.is_none());
-            last.map(|entry| entry.generation)
+            last.filter(|entry| entry.action != "destroy").map(|entry| entry.generation)
         });
         let wanted = |entry: &&HistoryEntry| {
             let generation = entry.generation;
@@ -89,7 +90,10 @@ impl Turn<'_> {
         let generations = reading.observed.iter().flat_map(|observed| &observed.generations);
         let serving = generations.filter(|found| found.attached);
         let now = serving.max_by_key(|found| found.capacity.desired).map(|found| found.capacity);
-        if let Some(Capacity { min, desired, max }) = now {
+        // While it is replaced it has fewer than it was deployed with.
+        let last = reading.history.iter().rfind(|entry| entry.failure.is_none());
+        if let Some(last) = last.filter(|entry| entry.action != "destroy") {
+            let Capacity { min, desired, max } = wanted(last.deployment.replicas, now);
             node.replicas = Replicas { min, desired, max };
         }
         Goal::earlier(self.deployer, earlier, node)

@@ -23,8 +23,7 @@ pub(super) struct Unfinished<'a> {
 
 impl Unfinished<'_> {
     pub(super) fn begun(&self) -> Option<Begun> {
-        let holder = &self.intent?.holder;
-        Some(Begun { who: holder.who.clone(), command: holder.command.clone() })
+        self.intent.map(Begun::of)
     }
 }
 

@@ -1,7 +1,7 @@
-use super::compare::{Comparison, compare, is_declared, kept};
+use super::compare::{Comparison, compare, is_declared, is_intended, kept};
 use super::goal::Goal;
 use super::standing::Standing;
-use super::{Change, Desired, PlannedDeployment, Reason, fingerprint};
+use super::{Begun, Change, Desired, PlannedDeployment, Reason, fingerprint};
 use crate::driver::{Deployer, HistoryEntry, Intent, Observed, Traits};
 
 /// Everything that is known of one deployment.
@@ -37,11 +37,21 @@ impl<'a> Known<'a> {
 
     fn change(self, goal: &Goal<'_>) -> (Change, Vec<Reason>) {
         let standing = self.standing(goal);
-        let Some(unfinished) = &standing.unfinished else { return self.settled(goal, &standing) };
-        let generation = unfinished.generation.number;
-        let mut reasons = vec![Reason::Unfinished { generation, begun: unfinished.begun() }];
-        let declared = is_declared(goal, unfinished.generation);
-        let goes_on = declared || unfinished.switched;
+        let (generation, begun, declared, switched) = match (&standing.unfinished, self.intent) {
+            (Some(unfinished), _) => {
+                let declared = is_declared(goal, unfinished.generation);
+                let number = unfinished.generation.number;
+                (number, unfinished.begun(), declared, unfinished.switched)
+            }
+            // Nothing can be seen of what was begun; parts of it may be there.
+            (None, Some(intent)) => {
+                let declared = is_intended(goal, intent, self.history);
+                (intent.generation, Some(Begun::of(intent)), declared, false)
+            }
+            (None, None) => return self.settled(goal, &standing),
+        };
+        let mut reasons = vec![Reason::Unfinished { generation, begun }];
+        let goes_on = declared || switched;
         let then = if declared {
             Change::Nothing
         } else {

@@ -84,7 +84,9 @@ pub trait Deployer: Send + Sync {
         output: Output<'_>,
     ) -> Result<(), Error>;
 
-    /// Removes a generation: its servers are ending when this returns, and nothing of it is left but them.
+    /// Removes a generation: its servers are ending when this returns, and nothing of it is left but them. What makes it
+    /// visible to [`Deployer::observe`] goes last, so that one that is half removed is seen and removed again. One that
+    /// is not there, or of which only parts were made, is no error.
     ///
     /// # Errors
     /// When something stays.

@@ -1,0 +1,10 @@
+//! Deployments: planned, executed, killed at every moment and brought to their end, in a world in memory.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod bench;
+mod executed;
+mod killed;
+mod memory;
+mod planned;
+mod world;

@@ -1,0 +1,377 @@
+//! A world in memory: servers that start, get traffic, fall ill and leave, one moment a look; and a fault at any call.
+
+use async_trait::async_trait;
+use kiln::{DeploymentNode, HealthCheck, TargetNode};
+use kiln_engine::Error;
+use kiln_engine::driver::{
+    Belonging, Capacity, Declared, Deployer, Generation, Judge, Launch, Observed, Output, Server,
+    ServerHealth, Traits, Waited,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+/// How many looks a server takes to start, and another to be known by the load balancer.
+const STARTS: u32 = 2;
+
+/// What happens at a call, by its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The process dies before anything has happened.
+    DiesBefore,
+    /// The process dies before it hears that it has happened.
+    DiesAfter,
+    /// It is refused.
+    Refused,
+    /// Somebody else takes the lease.
+    LeaseIsTaken,
+    /// The user asks to stop.
+    Interrupted,
+}
+
+#[derive(Debug, Clone)]
+pub struct Machine {
+    pub id: u32,
+    /// Looks since it was asked for.
+    pub age: u32,
+    /// Looks since it was attached.
+    pub traffic: u32,
+    pub ill: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct Group {
+    pub image: String,
+    pub launch: Traits,
+    pub running: Traits,
+    pub capacity: Capacity,
+    pub attached: bool,
+    pub machines: Vec<Machine>,
+    /// Made, and not visible for so many looks.
+    pub hidden: u32,
+}
+
+#[derive(Default)]
+pub struct Inside {
+    pub front: BTreeMap<String, Traits>,
+    pub groups: BTreeMap<(String, u32), Group>,
+    /// What a group is started from, made before it.
+    pub templates: BTreeSet<(String, u32)>,
+    pub calls: Vec<String>,
+    pub fault: Option<(usize, Fault)>,
+    /// Images whose servers never get healthy.
+    pub sick: BTreeSet<String>,
+    /// Of each deployment, how many servers must have traffic and be healthy at every moment.
+    pub floor: BTreeMap<String, u32>,
+    pub broken: Vec<String>,
+    pub lease_was_taken: bool,
+    pub interrupt: Option<tokio::sync::watch::Sender<bool>>,
+    servers: u32,
+}
+
+#[derive(Clone, Default)]
+pub struct World(Arc<Mutex<Inside>>);
+
+impl Group {
+    fn serving(&self) -> u32 {
+        let serves = |machine: &&Machine| {
+            self.attached && machine.age > STARTS && machine.traffic > 0 && !machine.ill
+        };
+        self.machines.iter().filter(serves).count() as u32
+    }
+
+    fn seen(&self, number: u32) -> Generation {
+        let servers = self.machines.iter().map(|machine| Server {
+            id: format!("i-{}", machine.id),
+            address: Some(format!("10.0.0.{}", machine.id)),
+            health: match (machine.ill, machine.age > STARTS) {
+                (_, false) => ServerHealth::Starting,
+                (true, true) => ServerHealth::Unhealthy("answered 502".into()),
+                (false, true) if self.attached && machine.traffic == 0 => ServerHealth::Starting,
+                (false, true) => ServerHealth::Healthy,
+            },
+        });
+        Generation {
+            number,
+            id: format!("g{number}"),
+            image: self.image.clone(),
+            launch: self.launch.clone(),
+            running: self.running.clone(),
+            capacity: self.capacity,
+            attached: self.attached,
+            servers: servers.collect(),
+        }
+    }
+}
+
+impl World {
+    pub fn lock(&self) -> MutexGuard<'_, Inside> {
+        self.0.lock().unwrap()
+    }
+
+    /// What runs.
+    pub fn seen(&self) -> Vec<Observed> {
+        let inside = self.lock();
+        let mut names: BTreeSet<&String> = inside.groups.keys().map(|(name, _)| name).collect();
+        names.extend(inside.front.keys());
+        let of = |name: &&String| {
+            let groups = inside.groups.iter().filter(|((of, _), _)| of == *name);
+            let visible = groups.filter(|(_, group)| group.hidden == 0);
+            Observed {
+                deployment: (*name).clone(),
+                front: inside.front.get(*name).cloned().unwrap_or_default(),
+                generations: visible.map(|((_, n), group)| group.seen(*n)).collect(),
+                outputs: BTreeMap::new(),
+            }
+        };
+        names.iter().map(of).collect()
+    }
+
+    /// One moment passes: servers start, are replaced, and get to know the traffic.
+    pub fn tick(&self) {
+        let mut inside = self.lock();
+        let Inside { groups, servers, sick, .. } = &mut *inside;
+        for group in groups.values_mut() {
+            group.hidden = group.hidden.saturating_sub(1);
+            for machine in &mut group.machines {
+                machine.age += 1;
+                machine.traffic += u32::from(group.attached && machine.age > STARTS);
+            }
+            while group.machines.len() < group.capacity.desired as usize {
+                *servers += 1;
+                let ill = sick.contains(&group.image);
+                group.machines.push(Machine { id: *servers, age: 0, traffic: 0, ill });
+            }
+        }
+    }
+
+    /// Notes a call, and lets happen what is to happen at it. Whether it dies after it.
+    pub async fn call(&self, what: String) -> Result<bool, Error> {
+        let fault = {
+            let mut inside = self.lock();
+            inside.calls.push(what);
+            let number = inside.calls.len();
+            let fault = inside.fault.filter(|(at, _)| *at == number).map(|(_, fault)| fault);
+            match fault {
+                Some(Fault::LeaseIsTaken) => inside.lease_was_taken = true,
+                Some(Fault::Interrupted) => {
+                    inside.interrupt.as_ref().unwrap().send(true).unwrap();
+                }
+                _ => {}
+            }
+            fault
+        };
+        match fault {
+            Some(Fault::DiesBefore) => {
+                std::future::pending::<()>().await;
+                Ok(true)
+            }
+            Some(Fault::Refused) => Err(Error::environment("refused")),
+            Some(Fault::DiesAfter) => Ok(true),
+            _ => Ok(false),
+        }
+    }
+
+    /// Ends a call: looks whether there is enough with traffic, and dies if it is to.
+    pub async fn called(&self, dies: bool) {
+        {
+            let mut inside = self.lock();
+            let floors = inside.floor.clone();
+            for (name, floor) in floors {
+                let groups = inside.groups.iter().filter(|((of, _), _)| *of == name);
+                let serving: u32 = groups.map(|(_, group)| group.serving()).sum();
+                if serving < floor {
+                    let calls = inside.calls.join("\n  ");
+                    inside.broken.push(format!("{serving} of {floor} serve after\n  {calls}"));
+                }
+            }
+        }
+        if dies {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// The numbers of a deployment's groups, those with traffic first.
+    pub fn numbers(&self, name: &str) -> (Vec<u32>, Vec<u32>) {
+        let inside = self.lock();
+        let groups = inside.groups.iter().filter(|((of, _), _)| of == name);
+        let (attached, idle): (Vec<_>, Vec<_>) = groups.partition(|(_, group)| group.attached);
+        let number = |((_, number), _): &(&(String, u32), &Group)| *number;
+        (attached.iter().map(number).collect(), idle.iter().map(number).collect())
+    }
+
+    pub fn calls(&self, name: &str) -> usize {
+        self.lock().calls.iter().filter(|call| call.starts_with(name)).count()
+    }
+}
+
+fn key(deployment: &DeploymentNode, generation: u32) -> (String, u32) {
+    (deployment.name.clone(), generation)
+}
+
+#[async_trait]
+impl Deployer for World {
+    fn declared(&self, deployment: &DeploymentNode, image: &str) -> Declared {
+        let TargetNode::Ec2(target) = &deployment.target;
+        let mut launch = Traits::from([
+            ("image".to_owned(), image.to_owned()),
+            ("instance_type".to_owned(), target.instance_type.clone()),
+        ]);
+        if let Some(data) = &target.user_data {
+            launch.insert("user_data".into(), data.clone());
+        }
+        let tags = deployment.tags.iter();
+        let running = tags.map(|(name, value)| (format!("tag {name}"), value.clone())).collect();
+        let mut front = Traits::from([("ports".to_owned(), format!("{:?}", deployment.ports))]);
+        if let Some(health) = &deployment.health {
+            let check = match &health.check {
+                HealthCheck::Http { port, path, .. } => format!("http {port} {path}"),
+                HealthCheck::Tcp { port } => format!("tcp {port}"),
+            };
+            front.insert("health".into(), check);
+        }
+        Declared { launch, running, front }
+    }
+
+    async fn observe(&self) -> Result<Vec<Observed>, Error> {
+        let dies = self.call("observe".into()).await?;
+        let seen = self.seen();
+        self.called(dies).await;
+        Ok(seen)
+    }
+
+    async fn prepare(&self, deployment: &DeploymentNode, _: Output<'_>) -> Result<(), Error> {
+        let dies = self.call("prepare".into()).await?;
+        let front = self.declared(deployment, "").front;
+        self.lock().front.insert(deployment.name.clone(), front);
+        self.called(dies).await;
+        Ok(())
+    }
+
+    async fn launch(&self, launch: &Launch<'_>, output: Output<'_>) -> Result<(), Error> {
+        let key = key(launch.deployment, launch.generation);
+        let dies = self.call(format!("template {}", launch.generation)).await?;
+        self.lock().templates.insert(key.clone());
+        self.called(dies).await;
+        output("template made");
+        let dies = self.call(format!("launch {}", launch.generation)).await?;
+        let Declared { launch: traits, running, .. } =
+            self.declared(launch.deployment, launch.image);
+        let group = Group {
+            image: launch.image.to_owned(),
+            launch: traits,
+            running,
+            capacity: launch.capacity,
+            attached: false,
+            machines: Vec::new(),
+            hidden: 1,
+        };
+        self.lock().groups.entry(key).or_insert(group);
+        self.called(dies).await;
+        Ok(())
+    }
+
+    async fn resize(
+        &self,
+        deployment: &DeploymentNode,
+        generation: u32,
+        capacity: Capacity,
+    ) -> Result<(), Error> {
+        let dies = self.call(format!("resize {generation} to {}", capacity.desired)).await?;
+        let running = self.declared(deployment, "").running;
+        if let Some(group) = self.lock().groups.get_mut(&key(deployment, generation)) {
+            (group.capacity, group.running) = (capacity, running);
+            // The healthy ones go first: the worst that can happen.
+            group.machines.sort_by_key(|machine| (!machine.ill, machine.age));
+            group.machines.truncate(capacity.desired as usize);
+        }
+        self.called(dies).await;
+        Ok(())
+    }
+
+    async fn watch(
+        &self,
+        deployment: &DeploymentNode,
+        generation: u32,
+        within: Duration,
+        judge: Judge<'_>,
+    ) -> Result<Waited, Error> {
+        let mut left = within.as_secs().min(30);
+        loop {
+            let dies = self.call(format!("look {generation}")).await?;
+            self.called(dies).await;
+            let seen = {
+                let inside = self.lock();
+                let group = inside.groups.get(&key(deployment, generation));
+                group.filter(|group| group.hidden == 0).map(|group| group.seen(generation))
+            };
+            if judge(seen.as_ref()) {
+                return Ok(Waited::Seen(seen));
+            }
+            if left == 0 {
+                return Ok(Waited::OutOfTime(seen));
+            }
+            left -= 1;
+            self.tick();
+            // Whoever waits beside this one has its turn.
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn attach(&self, deployment: &DeploymentNode, generation: u32) -> Result<(), Error> {
+        let dies = self.call(format!("attach {generation}")).await?;
+        if let Some(group) = self.lock().groups.get_mut(&key(deployment, generation)) {
+            group.attached = true;
+        }
+        self.called(dies).await;
+        Ok(())
+    }
+
+    async fn detach(
+        &self,
+        deployment: &DeploymentNode,
+        generation: u32,
+        _: Output<'_>,
+    ) -> Result<(), Error> {
+        let dies = self.call(format!("detach {generation}")).await?;
+        if let Some(group) = self.lock().groups.get_mut(&key(deployment, generation)) {
+            group.attached = false;
+            group.machines.iter_mut().for_each(|machine| machine.traffic = 0);
+        }
+        self.called(dies).await;
+        Ok(())
+    }
+
+    async fn remove(&self, deployment: &str, generation: u32, _: Output<'_>) -> Result<(), Error> {
+        let key = (deployment.to_owned(), generation);
+        let dies = self.call(format!("remove template {generation}")).await?;
+        self.lock().templates.remove(&key);
+        self.called(dies).await;
+        let dies = self.call(format!("remove {generation}")).await?;
+        self.lock().groups.remove(&key);
+        self.called(dies).await;
+        Ok(())
+    }
+
+    async fn console(&self, server: &str) -> Vec<String> {
+        vec![format!("{server} login:"), "nginx: no such file".into()]
+    }
+
+    async fn belongings(&self, deployment: &str) -> Result<Vec<Belonging>, Error> {
+        let inside = self.lock();
+        let groups = inside.groups.keys().filter(|(name, _)| name == deployment);
+        Ok(groups.map(|(_, n)| Belonging { kind: "group", id: format!("g{n}") }).collect())
+    }
+
+    async fn destroy(&self, deployment: &str, _: Output<'_>) -> Result<(), Vec<Error>> {
+        let dies = self.call("destroy".into()).await.map_err(|error| vec![error])?;
+        {
+            let mut inside = self.lock();
+            inside.groups.retain(|(name, _), _| name != deployment);
+            inside.templates.retain(|(name, _)| name != deployment);
+            inside.front.remove(deployment);
+        }
+        self.called(dies).await;
+        Ok(())
+    }
+}
