@@ -26,12 +26,12 @@ pub(crate) const WITH_BASE: Disagreement = Disagreement {
 pub(crate) const WITH_IMAGE: Disagreement = Disagreement {
     architecture: |instance_type, architecture, image| {
         format!(
-            "`{instance_type}` is {architecture}, but the image `{image}` is baked on another architecture\nhelp: choose an `instance_type` of the image's architecture"
+            "`{instance_type}` is {architecture}, but the image `{image}` is baked on another architecture\nhelp: choose an `instance_type` of the image's architecture, or leave the image's out: it is baked on one that fits"
         )
     },
     region: |region, image| {
         format!(
-            "runs in `{region}`, but the image `{image}` is baked in another region\nhelp: bake it where it runs; an image that names no region is baked in each that it runs in"
+            "runs in `{region}`, but the image `{image}` is baked in another region\nhelp: leave the region out of the image: it is baked in each that it runs in"
         )
     },
 };

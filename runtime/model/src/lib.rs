@@ -58,13 +58,13 @@ pub use test::{Probe, Test};
 
 /// What every recipe imports.
 pub mod prelude {
-    #[cfg(feature = "macros")]
-    pub use crate::{deployment, image};
     pub use crate::{
         Address, Deployment, Document, Image, Layer, ReplicaBounds, Step, Test, Volume, ami,
         ami_parameter, debian, ec2, health, load_balancer, newest_ami, oci_layout, root_archive,
         scratch, step, strategy, target,
     };
+    #[cfg(feature = "macros")]
+    pub use crate::{deployment, image};
 }
 
 pub use kiln_rules as rules;

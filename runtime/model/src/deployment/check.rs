@@ -2,7 +2,7 @@
 
 use super::load_balancer::Around;
 use super::{Deployment, DeploymentNode, Ec2Target, TargetNode, target};
-use crate::{BuilderNode, Image, ImageNode, Origin, Problems, ec2};
+use crate::{BuilderNode, Image, ImageNode, Origin, Problems, Volume};
 use kiln_rules as rules;
 use std::collections::BTreeMap;
 
@@ -85,51 +85,43 @@ fn check_tags(origin: &Origin, tags: &BTreeMap<String, String>, problems: &mut P
 }
 
 /// Notes where servers cannot start from an image: it is baked elsewhere, for another processor, or on a larger volume.
+/// What an image leaves unsaid is as the deployment says: it is baked for it.
 fn fits(image: &ImageNode, target: &TargetNode, problems: &mut Problems) {
     let TargetNode::Ec2(target) = target;
     let Ec2Target { origin, region, instance_type, volume, .. } = target;
-    let name = &image.name;
-    // One that names no builder is baked on EC2 as one that says nothing of it.
-    let builder = match &image.builder {
-        Some(BuilderNode::Ec2(builder)) => builder.clone(),
-        None => ec2(),
-    };
-    let at = match &image.builder {
-        Some(BuilderNode::Ec2(builder)) => format!(" ({})", builder.origin),
-        None => String::new(),
-    };
+    let Some(BuilderNode::Ec2(builder)) = &image.builder else { return };
+    let (name, at) = (&image.name, &builder.origin);
     if let (Some(here), Some(there)) = (region, &builder.region)
         && here != there
     {
         problems.push(
             origin,
-            format!("runs in `{here}`, but its image `{name}` is baked in `{there}`{at}"),
-            Some("bake it where it runs; an image that names no region is baked in each that it runs in".into()),
+            format!("runs in `{here}`, but its image `{name}` is baked in `{there}` ({at})"),
+            Some("leave the region out of the image: it is baked in each that it runs in".into()),
         );
     }
     let (here, there) = (target.architecture(), builder.architecture());
     // What is no instance type has been noted.
-    if here != there && rules::instance_type(instance_type).is_ok() {
-        let on = builder.instance_type.as_deref().unwrap_or(ec2::DEFAULT_TYPE);
+    if let Some(on) = &builder.instance_type
+        && here != there
+        && rules::instance_type(instance_type).is_ok()
+    {
         problems.push(
             origin,
             format!(
-                "`{instance_type}` is {here}, but its image `{name}` is baked on `{on}`, which is {there}{at}"
+                "`{instance_type}` is {here}, but its image `{name}` is baked on `{on}`, which is {there} ({at})"
             ),
-            Some(format!(
-                "choose instance types of one architecture: the image's stands in its `builder: ec2 {{ instance_type: \"…\" }}`, `{}` unless told",
-                ec2::DEFAULT_TYPE
-            )),
+            Some("choose instance types of one architecture, or leave the image's out: it is baked on one that fits".into()),
         );
     }
-    let size = |volume: &Option<crate::Volume>| volume.as_ref().and_then(|volume| volume.size);
+    let size = |volume: &Option<Volume>| volume.as_ref().and_then(|volume| volume.size);
     if let (Some(here), Some(there)) = (size(volume), size(&builder.volume))
         && here < there
     {
         problems.push(
             origin,
             format!(
-                "a volume of {here} GiB is smaller than the {there} GiB of its image `{name}`{at}"
+                "a volume of {here} GiB is smaller than the {there} GiB of its image `{name}` ({at})"
             ),
             Some("a volume does not shrink: leave `size` to the image, or ask for more".into()),
         );

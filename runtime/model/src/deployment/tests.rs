@@ -212,9 +212,11 @@ fn servers_start_from_an_image_of_their_region_and_processor() {
             format!("a volume of 8 GiB is smaller than the 16 GiB of its image `web` ({at})"),
         ]
     );
-    // One that names no builder is baked on the default type.
-    let unsaid = self::production().target(target::ec2().instance_type("c7g.large"));
-    assert_eq!(messages(unsaid).len(), 1);
+    // One that says nothing of it is baked for what it runs on.
+    for image in [web(), web().builder(ec2().subnet("subnet-0a1b2c3d"))] {
+        let target = target::ec2().region("eu-west-1").instance_type("c7g.large");
+        assert_eq!(messages(self::production().image(image).target(target)), [""; 0]);
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The instance type that an image is baked on unless it says another.
-pub(crate) const DEFAULT_TYPE: &str = "t3.small";
+const DEFAULT_TYPE: &str = "t3.small";
 
 /// Where on EC2 an image is baked, and on what. See [`ec2`].
 ///
