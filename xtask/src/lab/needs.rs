@@ -19,6 +19,11 @@ pub(crate) const NEEDS: &[Need] = &[
         package: "systemd-container",
         reason: "boots the instances",
     },
+    Need {
+        any_of: &["haproxy", "/usr/sbin/haproxy"],
+        package: "haproxy",
+        reason: "forwards what load balancers are asked",
+    },
     Need { any_of: &["ip"], package: "iproute2", reason: "makes the instances' network" },
     Need { any_of: &["nsenter"], package: "util-linux", reason: "enters an instance" },
     Need { any_of: &["mount"], package: "mount", reason: "mounts the instances' volumes" },
