@@ -5,6 +5,7 @@ use super::turn::{Reading, Turn};
 use super::weigh::Known;
 use super::{Change, Outcome, PlannedDeployment, Work};
 use crate::Error;
+use crate::driver::HistoryEntry;
 
 impl Turn<'_> {
     /// Makes the deployment be as declared: what was begun comes to its end first, then a fresh look says what differs.
@@ -20,12 +21,7 @@ impl Turn<'_> {
         let goal = Goal::declared(self.deployer, desired);
         let recovered = self.recover(&goal, &reading).await?;
         if let Recovered::GoesOn(to) = recovered {
-            let why = vec!["an unfinished deploy goes on".to_owned()];
-            let kept = reading
-                .history
-                .iter()
-                .any(|entry| entry.generation == to && entry.failure.is_none());
-            let replacement = Replacement { to, kept, action: "deploy", why };
+            let replacement = self.begun(&reading, to, "deploy");
             let generation = self.replace(&goal, &reading, replacement).await?;
             return Ok(Outcome::Deployed { generation });
         }
@@ -47,11 +43,23 @@ impl Turn<'_> {
             }
             Change::Adjust { .. } => self.adjust(&goal, &reading, why).await,
             Change::Create { to } | Change::Recreate { to } | Change::Roll { to, .. } => {
-                let replacement = Replacement { to, kept: false, action: "deploy", why };
+                let replacement =
+                    Replacement { to, kept: false, action: "deploy", why, at: self.at };
                 let generation = self.replace(&goal, &reading, replacement).await?;
                 Ok(Outcome::Deployed { generation })
             }
         }
+    }
+
+    /// What somebody has begun, to be gone on with.
+    pub(super) fn begun(&self, reading: &Reading, to: u32, action: &'static str) -> Replacement {
+        let served = |entry: &HistoryEntry| entry.generation == to && entry.failure.is_none();
+        let kept = reading.history.iter().any(served);
+        let (why, at) = match &reading.intent {
+            Some(intent) if intent.generation == to => (intent.ending.why.clone(), intent.at),
+            _ => ("what had not ended".to_owned(), self.at),
+        };
+        Replacement { to, kept, action, why: vec![why], at }
     }
 
     fn known<'a>(&'a self, reading: &'a Reading, planned: &'a PlannedDeployment) -> Known<'a> {

@@ -15,6 +15,8 @@ pub(super) struct Replacement {
     pub(super) action: &'static str,
     /// Why, in words.
     pub(super) why: Vec<String>,
+    /// When it began, in seconds since 1970: where it goes on, when the run that is dead began it.
+    pub(super) at: u64,
 }
 
 impl Turn<'_> {
@@ -25,7 +27,7 @@ impl Turn<'_> {
         reading: &Reading,
         replacement: Replacement,
     ) -> Result<u32, Error> {
-        let Replacement { to, kept, action, why } = replacement;
+        let Replacement { to, kept, action, why, at } = replacement;
         self.goes_on()?;
         let generations = reading.observed.iter().flat_map(|observed| &observed.generations);
         let mut generations: Vec<Generation> = generations.cloned().collect();
@@ -40,7 +42,10 @@ impl Turn<'_> {
             found.into_iter().for_each(|found| found.attached = true);
         }
         let serving = generations.iter().filter(|found| found.attached && found.number != to);
-        let now = serving.max_by_key(|found| found.capacity.desired).map(|found| found.capacity);
+        let now = serving
+            .max_by_key(|found| found.capacity.desired)
+            .or_else(|| generations.iter().find(|found| found.attached))
+            .map(|found| found.capacity);
         let capacity = wanted(goal.node.replicas, now);
         let mut switch = Switch::new(self, goal, to, &generations, capacity);
         for before in &mut switch.from {
@@ -53,14 +58,15 @@ impl Turn<'_> {
             }
         }
         switch.kept = kept;
-        let ending = self.entry(goal, to, action, why.join("; "));
+        let mut ending = self.entry(goal, to, action, why.join("; "));
+        ending.at = at;
         let intent = Intent {
             generation: to,
             from: switch.from.iter().map(|before| before.generation).collect(),
             image: ending.image.clone(),
             capacity,
             holder: self.run.options.holder.clone(),
-            at: self.at,
+            at,
             ending: ending.clone(),
         };
         self.lease.intend(Some(&intent)).await?;
@@ -96,9 +102,7 @@ impl Turn<'_> {
             }
             Err(error) => error,
         };
-        if let Err(lost) = self.lease.check() {
-            return Err(lost);
-        }
+        self.lease.check()?;
         if switch.switched {
             let help = format!("generation {to} serves; the next deploy ends what is left");
             return Err(and(error, &help));

@@ -26,16 +26,18 @@ impl Turn<'_> {
             let message = format!("generation {number} of `{}` serves", self.deployment);
             return Err(Error::input(message).help("name another one with `--to`"));
         }
-        let (to, kept) = match recovered {
-            Recovered::GoesOn(to) => (to, standing.entry(to).is_some()),
-            _ if standing.generation(number).is_some() => (number, true),
-            _ => (standing.next, false),
+        let replacement = match recovered {
+            Recovered::GoesOn(to) => self.begun(&reading, to, "rollback"),
+            _ => {
+                let kept = standing.generation(number).is_some();
+                let (to, why) = match kept {
+                    true => (number, format!("back to generation {number}")),
+                    false => (standing.next, format!("back to what generation {number} was")),
+                };
+                Replacement { to, kept, action: "rollback", why: vec![why], at: self.at }
+            }
         };
-        let why = match to == number {
-            true => vec![format!("back to generation {number}")],
-            false => vec![format!("back to what generation {number} was")],
-        };
-        self.replace(&goal, &reading, Replacement { to, kept, action: "rollback", why }).await
+        self.replace(&goal, &reading, replacement).await
     }
 
     /// What the history says of the generation that is asked for.

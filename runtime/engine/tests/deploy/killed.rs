@@ -107,6 +107,11 @@ fn goes_on(bench: &Bench, first: First, next: Next, strategy: Strategy, told: &s
     let history = bench.memory.lock().histories["web"].clone();
     let last = history.iter().rfind(|entry| entry.failure.is_none()).unwrap();
     assert_eq!(last.generation, serves[0], "{told}");
+    for pair in history.windows(2) {
+        let twice = pair[0].generation == pair[1].generation && pair[0].action == pair[1].action;
+        let both = pair.iter().all(|entry| entry.failure.is_none());
+        assert!(!(twice && both), "{told}: written twice: {pair:?}");
+    }
 }
 
 /// One generation has the traffic, as many as are kept have none, and there was never too little that served.
