@@ -7,6 +7,11 @@ use kiln_rules as rules;
 use std::collections::BTreeMap;
 
 impl Deployment {
+    /// What it is called.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Its image, which the Document adds first.
     pub(crate) fn take_image(&mut self) -> Option<Image> {
         self.image.take()

@@ -1,16 +1,18 @@
 //! The Document: what recipes become, and all that the host reads of them.
 
 mod environment;
+mod known;
 mod node;
 #[cfg(test)]
 mod tests;
 
 pub use node::{BaseNode, BuilderNode, ImageNode, LayerNode};
 
-use crate::{Base, Deployment, DeploymentNode, Ec2, Image, Origin, Problem, Problems};
+use crate::{Base, Deployment, DeploymentNode, Ec2, Image, Problem, Problems};
+use known::Known;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::process::ExitCode;
 
 /// The version of the Document's format. A host refuses another one.
@@ -38,12 +40,8 @@ pub struct Document {
     images: Vec<ImageNode>,
     deployments: Vec<DeploymentNode>,
     problems: Vec<Problem>,
-    /// The recipes as they were added: what [`Document::image`] compares names by.
     #[serde(skip)]
-    recipes: Vec<Image>,
-    /// The same of [`Document::deployment`].
-    #[serde(skip)]
-    deployed: Vec<Deployment>,
+    known: Known,
 }
 
 impl Default for Document {
@@ -61,8 +59,7 @@ impl Document {
             images: Vec::new(),
             deployments: Vec::new(),
             problems: Vec::new(),
-            recipes: Vec::new(),
-            deployed: Vec::new(),
+            known: Known::default(),
         }
     }
 
@@ -76,9 +73,7 @@ impl Document {
     /// Adds a deployment, and before it its image and what that is based on. The same deployment added twice is one.
     #[must_use]
     pub fn deployment(mut self, deployment: Deployment) -> Self {
-        // Its origin is that of its builder calls: the same deployment is equal to itself.
-        if !self.deployed.contains(&deployment) {
-            self.deployed.push(deployment.clone());
+        if !self.known.has(&deployment) {
             self.deploy(deployment);
         }
         self
@@ -130,15 +125,16 @@ impl Document {
     /// Writes the Document to standard output: all that the `main` of a recipes crate does.
     #[must_use]
     pub fn print(self) -> ExitCode {
-        let mut out = std::io::stdout().lock();
-        let written =
-            serde_json::to_writer(&mut out, &self).is_ok() && out.write_all(b"\n").is_ok();
+        // What standard output buffers by itself is a line or 1 KiB: a call for each would take longer than the rest.
+        let mut out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+        let written = serde_json::to_writer(&mut out, &self).is_ok()
+            && out.write_all(b"\n").is_ok()
+            && out.flush().is_ok();
         if written { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 
     fn add(&mut self, mut image: Image) -> usize {
-        // The origin of a recipe is that of its builder calls: the same recipe is equal to itself.
-        if let Some(index) = self.recipes.iter().position(|known| *known == image) {
+        if let Some(index) = self.known.image(&image) {
             return index;
         }
         let recipe = image.clone();
@@ -153,14 +149,16 @@ impl Document {
             Some(Base::Scratch(origin)) => BaseNode::Scratch(origin),
             None => BaseNode::Scratch(image.origin.clone()),
         };
-        if self.images.iter().any(|known| known.name == image.name) {
+        if self.known.is_image(&image.name) {
             problems.push(
                 &image.origin,
                 format!("two different images are named `{}`", image.name),
                 Some(OWN_NAME.into()),
             );
         }
-        self.name_is_free_of_deployments(&image.name, &image.origin, &mut problems);
+        if self.known.is_deployment(&image.name) {
+            problems.push(&image.origin, both_named(&image.name), Some(OWN_NAME.into()));
+        }
         let mut env = match base {
             BaseNode::Image(index) => self.images[index].env.clone(),
             _ => BTreeMap::new(),
@@ -181,8 +179,9 @@ impl Document {
             layers,
             tests: image.tests,
         });
-        self.recipes.push(recipe);
-        self.images.len() - 1
+        let index = self.images.len() - 1;
+        self.known.add_image(index, recipe);
+        index
     }
 
     /// Where an image is baked: as it says and as its base image does. What starts from an AMI can be baked nowhere
@@ -209,28 +208,24 @@ impl Document {
     }
 
     fn deploy(&mut self, mut deployment: Deployment) {
+        let recipe = deployment.clone();
         let image = deployment.take_image().map(|image| self.add(image));
         let mut problems = Problems::default();
         let image = image.map(|index| (index, &self.images[index]));
         let node = deployment.into_node(image, &mut problems);
-        if self.deployments.iter().any(|known| known.name == node.name) {
+        if self.known.is_deployment(&node.name) {
             problems.push(
                 &node.origin,
                 format!("two different deployments are named `{}`", node.name),
                 Some(OWN_NAME.into()),
             );
         }
-        if self.images.iter().any(|known| known.name == node.name) {
+        if self.known.is_image(&node.name) {
             problems.push(&node.origin, both_named(&node.name), Some(OWN_NAME.into()));
         }
         self.problems.extend(problems.into_vec());
         self.deployments.push(node);
-    }
-
-    fn name_is_free_of_deployments(&self, name: &str, origin: &Origin, problems: &mut Problems) {
-        if self.deployments.iter().any(|known| known.name == name) {
-            problems.push(origin, both_named(name), Some(OWN_NAME.into()));
-        }
+        self.known.add_deployment(recipe);
     }
 }
 
