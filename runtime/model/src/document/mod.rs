@@ -12,7 +12,7 @@ use crate::{Base, Deployment, DeploymentNode, Ec2, Image, Problem, Problems};
 use known::Known;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 /// The version of the Document's format. A host refuses another one.
@@ -125,11 +125,9 @@ impl Document {
     /// Writes the Document to standard output: all that the `main` of a recipes crate does.
     #[must_use]
     pub fn print(self) -> ExitCode {
-        // What standard output buffers by itself is a line or 1 KiB: a call for each would take longer than the rest.
-        let mut out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
-        let written = serde_json::to_writer(&mut out, &self).is_ok()
-            && out.write_all(b"\n").is_ok()
-            && out.flush().is_ok();
+        let mut out = std::io::stdout().lock();
+        let written =
+            serde_json::to_writer(&mut out, &self).is_ok() && out.write_all(b"\n").is_ok();
         if written { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 
