@@ -1,0 +1,238 @@
+//! The deployer in labs: a deployment's whole life, on groups and balancers that are real.
+//!
+//! Needs what the host's tests in labs need. A test's deployer lives in a process of its own, whose environment names
+//! the test's lab: this program again, with the one test that no other run takes.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]
+
+#[path = "../../host-ec2/tests/lab/cloud.rs"]
+#[allow(dead_code, reason = "the host's tests use all of it")]
+mod cloud;
+
+use cloud::Lab;
+use kiln::{
+    DeploymentNode, Ec2Target, Health, HealthCheck, LoadBalancer, LoadBalancerKind,
+    NewLoadBalancer, Origin, Replicas, Strategy, TargetNode,
+};
+use kiln_ec2::Place;
+use kiln_engine::driver::{
+    Capacity, Deployer as _, Generation, Launch, Observed, ServerHealth, Waited,
+};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+const WITHIN: Duration = Duration::from_secs(120);
+
+fn origin() -> Origin {
+    Origin { file: "recipes/src/lib.rs".into(), line: 7, column: 3 }
+}
+
+/// Two servers that answer with a text.
+fn shop(answer: &str, balancer: Option<LoadBalancerKind>) -> DeploymentNode {
+    let serve = format!(
+        "#!/bin/sh\nmkdir -p /srv/www\necho {answer} >/srv/www/index.html\nsystemd-run python3 -m http.server 80 -d /srv/www\n"
+    );
+    DeploymentNode {
+        name: "shop".into(),
+        doc: String::new(),
+        origin: origin(),
+        image: 0,
+        target: TargetNode::Ec2(Ec2Target {
+            origin: origin(),
+            region: None,
+            instance_type: "t3.micro".into(),
+            subnets: Vec::new(),
+            security_groups: Vec::new(),
+            instance_profile: None,
+            volume: None,
+            user_data: Some(serve),
+            public_address: None,
+        }),
+        replicas: Replicas { min: 2, desired: 2, max: 2 },
+        ports: vec![80],
+        health: Some(Health {
+            origin: origin(),
+            check: HealthCheck::Http { port: 80, path: "/".into(), status: 200 },
+            interval_ms: 1000,
+            timeout_ms: 1000,
+            healthy: 2,
+            unhealthy: 2,
+            within_ms: 120_000,
+            soak_ms: 0,
+        }),
+        strategy: Strategy::RedBlack { keep_previous: 1 },
+        load_balancer: balancer.map(|kind| {
+            LoadBalancer::Made(NewLoadBalancer {
+                origin: origin(),
+                kind,
+                listen: 80,
+                to: 80,
+                certificate: None,
+                internal: false,
+                subnets: Vec::new(),
+                from: vec!["0.0.0.0/0".into()],
+                drain_ms: 2000,
+            })
+        }),
+        tags: BTreeMap::from([("team".into(), "shop".into())]),
+    }
+}
+
+const TWO: Capacity = Capacity { min: 2, desired: 2, max: 2 };
+
+struct Shop {
+    deployer: kiln_ec2::Deployer,
+    image: String,
+    begun: Instant,
+}
+
+impl Shop {
+    async fn open(store: &Path) -> Self {
+        let (_, interrupted) = tokio::sync::watch::channel(false);
+        let region = std::env::var("AWS_REGION").unwrap();
+        let place = Place {
+            store,
+            project: Path::new("/srv/shop/recipes"),
+            region: &region,
+            architecture: "amd64",
+            interrupted,
+        };
+        let deployer = kiln_ec2::Deployer::open(place).await.unwrap();
+        Self { deployer, image: std::env::var("KILN_TEST_IMAGE").unwrap(), begun: Instant::now() }
+    }
+
+    fn say(&self, what: &str) {
+        println!("{:7.2} {what}", self.begun.elapsed().as_secs_f64());
+    }
+
+    async fn observed(&self) -> Observed {
+        let mut all = self.deployer.observe().await.unwrap();
+        assert_eq!(all.len(), 1, "{all:?}");
+        all.remove(0)
+    }
+
+    async fn launch(&self, deployment: &DeploymentNode, generation: u32) {
+        let launch = Launch { deployment, generation, image: &self.image, capacity: TWO };
+        self.deployer.launch(&launch, &|line| self.say(line)).await.unwrap();
+    }
+
+    /// Waits until so many servers of a generation are healthy.
+    async fn healthy(&self, deployment: &DeploymentNode, number: u32, attached: bool) {
+        let enough = |seen: Option<&Generation>| {
+            seen.is_some_and(|seen| seen.attached == attached && healthy(seen) == 2)
+        };
+        match self.deployer.watch(deployment, number, WITHIN, &enough).await.unwrap() {
+            Waited::Seen(_) => self.say(&format!("generation {number} is healthy, attached: {attached}")),
+            Waited::OutOfTime(seen) => panic!("not healthy: {seen:#?}"),
+        }
+    }
+
+    async fn prepare(&self, deployment: &DeploymentNode) {
+        self.deployer.prepare(deployment, &|line| self.say(line)).await.unwrap();
+        self.say("prepared");
+    }
+
+    async fn attach(&self, deployment: &DeploymentNode, generation: u32) {
+        self.deployer.attach(deployment, generation).await.unwrap();
+    }
+
+    async fn detach(&self, deployment: &DeploymentNode, generation: u32) {
+        self.deployer.detach(deployment, generation, &|line| self.say(line)).await.unwrap();
+        self.say(&format!("generation {generation} has drained"));
+    }
+
+    async fn destroy(&self) {
+        self.deployer.destroy("shop", &|line| self.say(line)).await.unwrap();
+        assert_eq!(self.deployer.belongings("shop").await.unwrap(), []);
+        assert_eq!(self.deployer.observe().await.unwrap(), []);
+        self.say("destroyed");
+    }
+}
+
+fn healthy(generation: &Generation) -> usize {
+    generation.servers.iter().filter(|server| server.health == ServerHealth::Healthy).count()
+}
+
+/// What a URL answers.
+fn get(url: &str) -> String {
+    ureq::get(url).call().unwrap().body_mut().read_to_string().unwrap().trim().to_owned()
+}
+
+/// Runs one of the lives below in a process of its own.
+fn live(lab: &Lab, life: &str) {
+    let image = "boto3.client('ssm').get_parameter(Name='/aws/service/debian/release/12/latest/amd64')['Parameter']['Value']";
+    let done = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", life, "--ignored", "--nocapture"])
+        .envs(lab.environment.iter().cloned())
+        .env("KILN_TEST_IMAGE", lab.boto(image).as_str().unwrap())
+        .status()
+        .unwrap();
+    assert!(done.success());
+}
+
+#[test]
+fn a_deployment_lives_behind_a_balancer_and_leaves_nothing() {
+    let lab = Lab::up(&[]);
+    live(&lab, "balanced");
+    assert_eq!(lab.instances(), Vec::<String>::new());
+    let left = "[[t['LaunchTemplateName'] for t in ec2.describe_launch_templates()['LaunchTemplates']], [g['GroupName'] for g in ec2.describe_security_groups()['SecurityGroups'] if g['GroupName'].startswith('kiln')], boto3.client('elbv2').describe_target_groups()['TargetGroups'], boto3.client('elbv2').describe_load_balancers()['LoadBalancers'], boto3.client('autoscaling').describe_auto_scaling_groups()['AutoScalingGroups']]";
+    assert_eq!(lab.boto(left), json!([[], [], [], [], []]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "part of another test, in its lab"]
+async fn balanced() {
+    let store = tempfile::tempdir().unwrap();
+    let shop = Shop::open(store.path()).await;
+    assert_eq!(shop.deployer.observe().await.unwrap(), []);
+    let one = self::shop("one", Some(LoadBalancerKind::Application));
+    shop.prepare(&one).await;
+    let declared = shop.deployer.declared(&one, &shop.image);
+    assert_eq!(shop.observed().await.front, declared.front);
+    shop.launch(&one, 1).await;
+    // As the next one does when this one was killed here.
+    shop.launch(&one, 1).await;
+    shop.healthy(&one, 1, false).await;
+    shop.attach(&one, 1).await;
+    shop.healthy(&one, 1, true).await;
+    let seen = shop.observed().await;
+    let first = &seen.generations[0];
+    assert_eq!((&first.launch, &first.running), (&declared.launch, &declared.running));
+    assert_eq!((first.capacity, first.attached, healthy(first)), (TWO, true, 2));
+    let url = seen.outputs["url"].clone();
+    assert_eq!(get(&url), "one");
+
+    let two = self::shop("two", Some(LoadBalancerKind::Application));
+    assert_ne!(shop.deployer.declared(&two, &shop.image).launch, declared.launch);
+    shop.prepare(&two).await;
+    shop.launch(&two, 2).await;
+    shop.healthy(&two, 2, false).await;
+    shop.attach(&two, 2).await;
+    shop.healthy(&two, 2, true).await;
+    shop.detach(&two, 1).await;
+    assert_eq!((0..20).map(|_| get(&url)).collect::<Vec<_>>(), vec!["two"; 20]);
+    let seen = shop.observed().await;
+    let attached: Vec<bool> = seen.generations.iter().map(|one| one.attached).collect();
+    assert_eq!(attached, [false, true]);
+
+    // Back, and forth.
+    shop.attach(&one, 1).await;
+    shop.healthy(&one, 1, true).await;
+    shop.detach(&one, 2).await;
+    assert_eq!(get(&url), "one");
+
+    let mut tagged = one.clone();
+    tagged.tags = BTreeMap::from([("cost".into(), "42".into())]);
+    let three = Capacity { min: 1, desired: 1, max: 3 };
+    shop.deployer.resize(&tagged, 1, three).await.unwrap();
+    let seen = shop.observed().await;
+    assert_eq!(seen.generations[0].capacity, three);
+    assert_eq!(seen.generations[0].running, shop.deployer.declared(&tagged, "").running);
+    shop.deployer.remove("shop", 2, &|_| {}).await.unwrap();
+    shop.say("removed generation 2");
+    assert_eq!(shop.observed().await.generations.len(), 1);
+    shop.destroy().await;
+}
