@@ -80,11 +80,49 @@ fn rolling_grows_the_new_and_shrinks_the_old() {
 #[test]
 fn rolling_over_ill_servers_goes_on_without_losing_healthy_ones() {
     let bench = deployed(ROLLING, 3);
-    bench.world.lock().groups.values_mut().next().unwrap().machines[0].ill = true;
-    bench.world.lock().floor.insert("web".into(), 2);
+    // When the first new one has traffic there are four; then one of the old ones falls ill, and none may go.
+    bench.world.lock().falls_ill = Some(("look 1".into(), ("web".into(), 1)));
     bench.deploy(&[desired(&node("web", 3, ROLLING), 2)]).unwrap();
+    let resized = ["resize 2 to 2", "resize 1 to 2", "resize 2 to 3", "detach 1", "remove 1"];
+    assert_eq!(changes(&bench)[4..9], resized);
     assert_eq!(bench.world.numbers("web"), (vec![2], vec![]));
     unbroken(&bench);
+}
+
+#[test]
+fn old_ones_that_fall_ill_before_the_switch_do_not_keep_the_new_ones_from_it() {
+    let bench = deployed(RED_BLACK, 2);
+    bench.world.lock().falls_ill = Some(("attach 2".into(), ("web".into(), 1)));
+    bench.world.lock().floor.insert("web".into(), 1);
+    bench.deploy(&[desired(&node("web", 2, RED_BLACK), 2)]).unwrap();
+    assert_eq!(bench.world.numbers("web"), (vec![2], vec![1]));
+    unbroken(&bench);
+}
+
+#[test]
+fn new_ones_keep_the_traffic_that_the_old_ones_cannot_bear_alone() {
+    let bench = deployed(RED_BLACK, 2);
+    bench.world.lock().floor.clear();
+    let wanted = desired(&node("web", 2, RED_BLACK), 2);
+    let detach = {
+        let probe = deployed(RED_BLACK, 2);
+        probe.deploy(std::slice::from_ref(&wanted)).unwrap();
+        probe.world.lock().calls.iter().position(|call| call == "detach 1").unwrap()
+    };
+    // The last look before the switch is refused: it is undone, but the old ones have fallen ill.
+    bench.world.lock().falls_ill = Some(("look 1".into(), ("web".into(), 1)));
+    bench.fault(Some((detach, Fault::Refused)));
+    let error = failed(&bench, &wanted);
+    let help = error.help_text().unwrap();
+    assert!(help.contains("1 cannot bear the traffic alone, so 2 serves beside it"), "{help}");
+    assert_eq!(bench.world.numbers("web"), (vec![1, 2], vec![]));
+    assert_eq!(bench.memory.lock().intents["web"].generation, 2);
+
+    // What works takes the traffic from both.
+    bench.fault(None);
+    bench.deploy(&[desired(&node("web", 2, RED_BLACK), 3)]).unwrap();
+    assert_eq!(bench.world.numbers("web"), (vec![3], vec![1]));
+    assert!(bench.memory.lock().intents.is_empty());
 }
 
 #[test]

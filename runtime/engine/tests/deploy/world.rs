@@ -63,6 +63,8 @@ pub struct Inside {
     pub sick: BTreeSet<String>,
     /// Of each deployment, how many servers must have traffic and be healthy at every moment.
     pub floor: BTreeMap<String, u32>,
+    /// At this call, the first time, the first server of this group falls ill.
+    pub falls_ill: Option<(String, (String, u32))>,
     pub broken: Vec<String>,
     pub lease_was_taken: bool,
     pub interrupt: Option<tokio::sync::watch::Sender<bool>>,
@@ -149,6 +151,10 @@ impl World {
     pub async fn call(&self, what: String) -> Result<bool, Error> {
         let fault = {
             let mut inside = self.lock();
+            let Inside { falls_ill, groups, .. } = &mut *inside;
+            if let Some((_, group)) = falls_ill.take_if(|(at, _)| *at == what) {
+                groups.get_mut(&group).unwrap().machines[0].ill = true;
+            }
             inside.calls.push(what);
             let number = inside.calls.len();
             let fault = inside.fault.filter(|(at, _)| *at == number).map(|(_, fault)| fault);
