@@ -7,9 +7,6 @@ use kiln_rules as rules;
 use proc_macro2::Ident;
 use syn::{ExprArray, LitInt, LitStr};
 
-/// The instance type of servers unless told, as `kiln::target::ec2` has it.
-const DEFAULT_TYPE: &str = "t3.micro";
-
 /// What is known of a deployment.
 pub(super) struct Across<'a> {
     pub(super) target: Fact<&'a Checked>,
@@ -33,7 +30,9 @@ impl Across<'_> {
             Fact::Literal(name) => {
                 rules::instance_type(&name.value()).is_ok().then(|| Certain::from(&name))
             }
-            Fact::Unsaid => Some(Certain { at: target.token().span(), value: DEFAULT_TYPE.into() }),
+            Fact::Unsaid => {
+                Some(Certain { at: target.token().span(), value: rules::SERVER_TYPE.into() })
+            }
             Fact::Computed => None,
         }
     }

@@ -17,9 +17,9 @@ mod suite;
 
 pub use command::{authorized_key, command, env_value};
 pub use deployment::{
-    DEFAULT_INTERVAL, another_port, balancer_subnets, certificate, cidr, declared, default_timeout,
-    drain, health_count, health_interval, health_status, health_timeout, in_region, keep_previous,
-    no_port, replicas, request_path, shorter, step, target_group,
+    DEFAULT_INTERVAL, SERVER_TYPE, another_port, balancer_subnets, certificate, cidr, declared,
+    default_timeout, drain, health_count, health_interval, health_status, health_timeout,
+    in_region, keep_previous, no_port, replicas, request_path, shorter, step, target_group,
 };
 pub use ec2::{
     REGIONS, ami, ami_name_pattern, ami_owner, ami_parameter, architecture, instance_profile,

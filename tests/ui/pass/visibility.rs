@@ -25,6 +25,22 @@ pub mod inner {
         #[cfg(any())]
         pub never { base: no_such_recipe() }
     }
+    deployment! {
+        /// Public.
+        pub live { image: open(), target: ec2 }
+    }
+    deployment! {
+        #[allow(dead_code)]
+        hidden { image: super::inner::kept(), target: ec2 }
+    }
+    deployment! {
+        #[cfg(any())]
+        pub never { image: no_such_recipe(), target: ec2 { region: "nowhere" } }
+    }
+}
+
+deployment! {
+    r#yield { image: r#type(), target: ec2 }
 }
 
 image! {
@@ -34,4 +50,7 @@ image! {
 fn main() {
     assert_eq!(r#type::CHAIN.depth, 3);
     assert_eq!(Document::new().image(r#type()).images()[2].name, "type");
+    let document = Document::new().deployment(inner::live()).deployment(r#yield());
+    assert_eq!(document.problems(), []);
+    assert_eq!(document.deployments()[1].name, "yield");
 }

@@ -4,9 +4,6 @@ use super::{Ec2Target, TargetNode};
 use crate::{Origin, Problems, Volume};
 use kiln_rules as rules;
 
-/// The instance type that servers run on unless the recipe says another.
-const DEFAULT_TYPE: &str = "t3.micro";
-
 /// Servers on EC2. All there is to say is optional.
 ///
 /// ```
@@ -20,7 +17,7 @@ pub fn ec2() -> Ec2Target {
     Ec2Target {
         origin: Origin::caller(),
         region: None,
-        instance_type: DEFAULT_TYPE.into(),
+        instance_type: rules::SERVER_TYPE.into(),
         subnets: Vec::new(),
         security_groups: Vec::new(),
         instance_profile: None,

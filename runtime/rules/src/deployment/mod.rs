@@ -14,3 +14,6 @@ pub use health::{
 pub use network::{certificate, cidr, in_region, target_group};
 pub use replicas::{keep_previous, replicas, step};
 pub use traffic::{another_port, balancer_subnets, declared, drain, no_port};
+
+/// The instance type that servers run on unless told.
+pub const SERVER_TYPE: &str = "t3.micro";
