@@ -161,7 +161,7 @@ pub struct Capacity {
 }
 
 /// What runs of one deployment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observed {
     /// Its name.
     pub deployment: String,
@@ -174,7 +174,7 @@ pub struct Observed {
 }
 
 /// One immutable group of servers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Generation {
     /// Its number, from 1. None is given twice.
     pub number: u32,
@@ -195,7 +195,7 @@ pub struct Generation {
 }
 
 /// One server of a generation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Server {
     /// Its keeper's name for it: `i-…`.
     pub id: String,
@@ -206,7 +206,7 @@ pub struct Server {
 }
 
 /// Whether a server works.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ServerHealth {
     /// It starts, or nobody has asked it often enough.
