@@ -9,7 +9,15 @@ mod cloud;
 mod project;
 
 mod bakes;
+mod example;
 mod faults;
 mod garbage;
+mod hands;
 mod images;
 mod kills;
+
+mod deploy_drift;
+mod deploy_fleet;
+mod deploy_kills;
+mod deploy_refusals;
+mod deploy_traffic;

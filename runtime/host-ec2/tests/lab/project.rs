@@ -67,7 +67,12 @@ impl<'a> Project<'a> {
     }
 
     pub fn start(&self, image: Image, args: &[&str]) -> Child {
-        let document = serde_json::to_vec(&Document::new().image(image)).unwrap();
+        self.start_on(&Document::new().image(image), args)
+    }
+
+    /// Starts the host on whatever the recipes print.
+    pub fn start_on(&self, document: &Document, args: &[&str]) -> Child {
+        let document = serde_json::to_vec(document).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_kiln-host-ec2"));
         command
             .args(args)
@@ -99,24 +104,13 @@ impl<'a> Project<'a> {
         child
     }
 
-    /// Runs the host to its end. One that does not come to its end is killed, so that what it said is seen.
     pub fn run(&self, image: Image, args: &[&str]) -> Ran {
-        let mut child = self.start(image, args);
-        let stdout = child.stdout.take().unwrap();
-        let stderr = child.stderr.take().unwrap();
-        let stdout = std::thread::spawn(move || std::io::read_to_string(stdout).unwrap());
-        let stderr = std::thread::spawn(move || std::io::read_to_string(stderr).unwrap());
-        let (ended, end) = std::sync::mpsc::channel::<()>();
-        let pid = child.id().to_string();
-        let watch = std::thread::spawn(move || {
-            if end.recv_timeout(LONGEST) == Err(RecvTimeoutError::Timeout) {
-                Command::new("kill").args(["-KILL", &pid]).status().unwrap();
-            }
-        });
-        let code = child.wait().unwrap().code();
-        drop(ended);
-        watch.join().unwrap();
-        Ran { code, stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap() }
+        self.run_on(&Document::new().image(image), args)
+    }
+
+    /// Runs the host to its end. One that does not come to its end is killed, so that what it said is seen.
+    pub fn run_on(&self, document: &Document, args: &[&str]) -> Ran {
+        end(self.start_on(document, args))
     }
 
     /// Bakes. The first time it resolves what comes from outside too, as a new project does.
@@ -130,6 +124,25 @@ impl<'a> Project<'a> {
         self.bake(image.clone()).done();
         self.bake(image.clone()).done().ami()
     }
+}
+
+/// Waits until it ends, and hears what it says.
+pub fn end(mut child: Child) -> Ran {
+    let stdout = child.stdout.take().unwrap();
+    let stderr = child.stderr.take().unwrap();
+    let stdout = std::thread::spawn(move || std::io::read_to_string(stdout).unwrap());
+    let stderr = std::thread::spawn(move || std::io::read_to_string(stderr).unwrap());
+    let (ended, end) = std::sync::mpsc::channel::<()>();
+    let pid = child.id().to_string();
+    let watch = std::thread::spawn(move || {
+        if end.recv_timeout(LONGEST) == Err(RecvTimeoutError::Timeout) {
+            Command::new("kill").args(["-KILL", &pid]).status().unwrap();
+        }
+    });
+    let code = child.wait().unwrap().code();
+    drop(ended);
+    watch.join().unwrap();
+    Ran { code, stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap() }
 }
 
 impl Ran {

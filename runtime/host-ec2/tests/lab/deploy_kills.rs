@@ -1,0 +1,47 @@
+//! Deploys that end at any moment.
+
+use super::cloud::{Lab, bad_weather};
+use super::deploy_fleet::{Fleet, NAME, page, recipes, told};
+use super::project::Project;
+use serde_json::json;
+use std::time::Duration;
+
+/// A holder that was killed holds on for so many seconds.
+const LEASE: [&str; 4] = ["--lease-time", "2", "--lock-timeout", "60"];
+
+#[test]
+fn after_a_kill_at_any_moment_the_next_deploy_brings_what_is_declared() {
+    let kills: u64 = std::env::var("KILN_KILLS").map_or(3, |text| text.parse().unwrap());
+    let lab = Lab::up(&[]);
+    let project = Project::new(&lab);
+    let fleet = Fleet { lab: &lab, project: &project };
+    let of = |number: u64| told(page(&project), &format!("version {number}"));
+    let traffic = fleet.begin(&of(0));
+    let deploy = [&["deploy", "--yes"][..], &LEASE].concat();
+    for seed in 1..=kills {
+        lab.misbehave(&bad_weather(seed));
+        let args = [&deploy[..], &["--format", "json"]].concat();
+        let mut killed = project.start_on(&recipes([of(seed)]), &args);
+        // A moment of chance within a deploy, which is what is tested: nothing is waited for.
+        let moment = Duration::from_millis(500 + seed * 7919 % 28_000);
+        std::thread::sleep(moment);
+        let _it_may_be_over = killed.kill();
+        killed.wait().unwrap();
+        let version = format!("version {seed}");
+        traffic.switch(&version, || {
+            let ran = fleet.run(&of(seed), &deploy);
+            assert_eq!(ran.code, Some(0), "after {moment:?}\n{}\n{}", ran.stdout, ran.stderr);
+        });
+        lab.misbehave(&json!({ "throttle": 0.0, "visibility": 0.0 }));
+        let plan = fleet.run(&of(seed), &["plan", "--detailed-exitcode"]);
+        assert_eq!(plan.code, Some(0), "after {moment:?}\n{}", plan.stdout);
+        let groups = fleet.groups();
+        // The one that serves, and one that is kept warm.
+        assert!(groups.len() <= 2, "after {moment:?}: {groups:?}");
+        let servers: usize = groups.iter().map(|(_, instances)| instances.len()).sum();
+        assert_eq!(servers, lab.instances().len(), "after {moment:?}: {groups:?}");
+    }
+    drop(traffic);
+    fleet.run(&of(kills), &["destroy", NAME, "--yes"]).done();
+    assert_eq!(fleet.left(), [""; 0]);
+}
