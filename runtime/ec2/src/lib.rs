@@ -25,5 +25,6 @@ mod gc;
 mod files;
 mod ssh;
 
+pub use aws::{Keys, Storage};
 pub use builder::{Ec2, Place, region};
 pub use deploy::Deployer;

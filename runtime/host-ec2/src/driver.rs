@@ -1,12 +1,25 @@
+use crate::{site, state};
 use async_trait::async_trait;
-use kiln::{BuilderNode, Ec2, ImageNode};
+use kiln::{BuilderNode, DeploymentNode, Ec2, ImageNode};
 use kiln_cli::{At, Driver};
 use kiln_engine::Error;
-use kiln_engine::driver::{ArtifactIndex, Builder, Collector};
+use kiln_engine::driver::{ArtifactIndex, Builder, Collector, Deployer, State};
 use kiln_engine::key::Target;
+use std::time::Duration;
+use tokio::sync::OnceCell;
 
 /// EC2 among the host's builders.
-pub(crate) struct Amazon;
+#[derive(Debug, Default)]
+pub(crate) struct Amazon {
+    /// The region of the environment, found out once.
+    region: OnceCell<String>,
+}
+
+impl Amazon {
+    async fn region(&self) -> Result<String, Error> {
+        self.region.get_or_try_init(kiln_ec2::region).await.cloned()
+    }
+}
 
 #[async_trait]
 impl Driver for Amazon {
@@ -30,7 +43,7 @@ impl Driver for Amazon {
         }
         let region = match region {
             Some(region) => region,
-            None => kiln_ec2::region().await.map_err(|error| vec![error])?,
+            None => self.region().await.map_err(|error| vec![error])?,
         };
         let architecture = types.unwrap_or_else(|| kiln::ec2().architecture().to_owned());
         Ok(Target { builder: self.name().into(), place: Some(region), architecture })
@@ -46,6 +59,33 @@ impl Driver for Amazon {
 
     async fn collector(&self, at: &At<'_>) -> Result<Option<Box<dyn Collector>>, Error> {
         Ok(Some(Box::new(open(at).await?)))
+    }
+
+    async fn site(
+        &self,
+        deployment: &DeploymentNode,
+        image: &ImageNode,
+    ) -> Result<Target, Vec<Error>> {
+        let site = site::of(deployment, image)?;
+        let region = match site.region {
+            Some(region) => region,
+            None => self.region().await.map_err(|error| vec![error.at(site.origin)])?,
+        };
+        let (builder, architecture) = (self.name().into(), site.architecture);
+        Ok(Target { builder, place: Some(region), architecture })
+    }
+
+    async fn place(&self) -> Result<Target, Error> {
+        let (builder, place) = (self.name().into(), Some(self.region().await?));
+        Ok(Target { builder, place, architecture: String::new() })
+    }
+
+    async fn deployer(&self, at: &At<'_>) -> Result<Option<Box<dyn Deployer>>, Error> {
+        Ok(Some(Box::new(open(at).await?.deployer())))
+    }
+
+    async fn state(&self, address: &str, lease_time: Duration) -> Result<Box<dyn State>, Error> {
+        state::open(address, lease_time).await
     }
 }
 

@@ -2,9 +2,11 @@
 //! on it.
 
 mod driver;
+mod site;
+mod state;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    kiln_cli::main(&[&driver::Amazon])
+    kiln_cli::main(&[&driver::Amazon::default()])
 }
