@@ -1,0 +1,170 @@
+//! The example `web`: one recipe, an image of the sandbox and an AMI.
+
+use super::cloud::Lab;
+use kiln::Document;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Versions of packages by their names.
+type Packages = BTreeMap<String, String>;
+
+#[test]
+fn the_sandbox_and_ec2_bake_the_same_server_of_one_recipe() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap();
+    let page = std::fs::read_to_string(root.join("recipes/files/web/site/index.html")).unwrap();
+    let host = Host {
+        folder: tempfile::Builder::new().prefix("kiln-test-").tempdir_in("/var/tmp").unwrap(),
+        document: document(&root, &page),
+    };
+    let lab = Lab::up(&[]);
+
+    let baked = host.run(&["update", "web", "--builder", "ec2", "--store", "ec2"], &lab);
+    let failed = |events: &[Value]| events.iter().any(|event| !event["failure"].is_null());
+    assert!(!failed(&baked), "{baked:#?}");
+    let ami = baked.iter().find(|event| event["event"] == "image").unwrap()["artifact"].clone();
+    let instance = launch(&lab, ami.as_str().unwrap());
+    let address = lab.boto(&format!(
+        "ec2.describe_instances(InstanceIds=['{instance}'])['Reservations'][0]['Instances'][0]['PrivateIpAddress']"
+    ));
+    let address = address.as_str().unwrap();
+    assert_eq!(served(&format!("http://{address}/")), page);
+    assert_eq!(served(&format!("http://{address}/healthz")).trim(), "ok");
+
+    // Its tests ask for the same page, whole.
+    let store = store();
+    let store = store.to_str().unwrap();
+    host.run(&["update", "web", "--builder", "sandbox", "--store", store], &lab);
+    let tested = host.run(&["test", "web", "--builder", "sandbox", "--store", store], &lab);
+    assert_eq!(tested.iter().filter(|event| event["event"] == "test").count(), 3, "{tested:#?}");
+    assert!(!failed(&tested), "{tested:#?}");
+    host.run(&["export", "web", "--builder", "sandbox", "--store", store, "--output", "oci"], &lab);
+
+    let of_sandbox = packages(&status(&host.folder.path().join("oci")));
+    let of_ami = packages(&lab.inside(&instance, "cat /var/lib/dpkg/status"));
+    assert!(of_sandbox.contains_key("nginx") && of_sandbox.len() > 100, "{of_sandbox:#?}");
+    // The official AMI is a larger base: it has cloud-init, Python and a kernel.
+    let differs = |(name, version): &(&String, &String)| of_ami.get(*name) != Some(version);
+    let different: Packages = of_sandbox
+        .iter()
+        .filter(differs)
+        .map(|(name, version)| (name.clone(), format!("{version}, on EC2 {:?}", of_ami.get(name))))
+        .collect();
+    assert!(different.is_empty(), "{different:#?}");
+}
+
+/// What the examples print, with `web`'s test asking for the whole page. They are compiled apart: a compilation
+/// that is under way has the target directory locked.
+fn document(root: &Path, page: &str) -> Vec<u8> {
+    let printed = Command::new(env!("CARGO"))
+        .args(["run", "--quiet", "--locked", "--package", "recipes"])
+        .current_dir(root)
+        .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("examples"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&printed.stderr);
+    assert!(printed.status.success(), "{said}");
+    let mut document: Value = serde_json::from_slice(&printed.stdout).unwrap();
+    let images = document["images"].as_array_mut().unwrap();
+    let web = images.iter_mut().find(|image| image["name"] == "web").unwrap();
+    assert_eq!(web["tests"][0]["name"], "serves_the_page");
+    web["tests"][0]["probe"]["http"]["body"] = json!(page);
+    // It is still a Document.
+    let document: Document = serde_json::from_value(document).unwrap();
+    serde_json::to_vec(&document).unwrap()
+}
+
+/// Where the sandbox's base is kept between runs of the tests.
+fn store() -> PathBuf {
+    let of_tests = std::env::var_os("KILN_TEST_STORE");
+    let store = of_tests.map_or("/var/tmp/kiln-test-store".into(), PathBuf::from).join("examples");
+    std::fs::create_dir_all(&store).unwrap();
+    store
+}
+
+struct Host {
+    folder: tempfile::TempDir,
+    document: Vec<u8>,
+}
+
+impl Host {
+    /// The events of a command, which must end well.
+    fn run(&self, args: &[&str], lab: &Lab) -> Vec<Value> {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_kiln-host-ec2"))
+            .args(args)
+            .args(["--format", "json", "--lock-file", "kiln.lock"])
+            .current_dir(self.folder.path())
+            .envs(lab.environment.iter().cloned())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let _ = child.stdin.take().unwrap().write_all(&self.document);
+        let ended = child.wait_with_output().unwrap();
+        let (said, told) =
+            (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
+        assert!(ended.status.success(), "{args:?}\n{said}\n{told}");
+        said.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+}
+
+/// An instance of an AMI whose first boot is over.
+fn launch(lab: &Lab, ami: &str) -> String {
+    let launched = lab.boto(&format!(
+        "ec2.run_instances(ImageId='{ami}', InstanceType='t3.micro', MinCount=1, MaxCount=1)['Instances'][0]['InstanceId']"
+    ));
+    let instance = launched.as_str().unwrap().to_owned();
+    lab.boto(&format!("ec2.get_waiter('instance_running').wait(InstanceIds=['{instance}'])"));
+    lab.inside(&instance, "cloud-init status --wait >/dev/null");
+    instance
+}
+
+/// What a page answers, as soon as somebody serves it.
+fn served(url: &str) -> String {
+    let begun = Instant::now();
+    loop {
+        match ureq::get(url).call() {
+            Ok(mut answer) => return answer.body_mut().read_to_string().unwrap(),
+            Err(error) if begun.elapsed() > Duration::from_secs(30) => panic!("{url}: {error}"),
+            Err(_) => std::thread::sleep(Duration::from_millis(200)),
+        }
+    }
+}
+
+/// dpkg's database of an OCI layout: that of the last layer which has one.
+fn status(layout: &Path) -> String {
+    let read = |digest: &Value| -> Value {
+        serde_json::from_slice(&std::fs::read(blob(layout, digest)).unwrap()).unwrap()
+    };
+    let index: Value =
+        serde_json::from_slice(&std::fs::read(layout.join("index.json")).unwrap()).unwrap();
+    let manifest = read(&index["manifests"][0]["digest"]);
+    let layers = manifest["layers"].as_array().unwrap();
+    let found = layers.iter().rev().find_map(|layer| {
+        let file = ["--wildcards", "*var/lib/dpkg/status"];
+        let mut tar = Command::new("tar");
+        tar.arg("-xzOf").arg(blob(layout, &layer["digest"])).args(file).stderr(Stdio::null());
+        let output = tar.output().unwrap();
+        output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
+    });
+    found.unwrap_or_else(|| panic!("no layer has packages: {manifest:#}"))
+}
+
+fn blob(layout: &Path, digest: &Value) -> PathBuf {
+    layout.join("blobs").join(digest.as_str().unwrap().replace(':', "/"))
+}
+
+/// The packages that dpkg's database says are installed.
+fn packages(status: &str) -> Packages {
+    let field = |entry: &str, name: &str| {
+        let line = entry.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        line.unwrap_or_default().to_owned()
+    };
+    let installed = |entry: &&str| field(entry, "Status") == "install ok installed";
+    let entries = status.split("\n\n").filter(installed);
+    entries.map(|entry| (field(entry, "Package"), field(entry, "Version"))).collect()
+}
