@@ -36,7 +36,8 @@ pub(crate) async fn execute(
         ));
     }
     let wanted: BTreeSet<CacheKey> = plan.keys().collect();
-    let found = collector.survey(&wanted).await.map_err(one)?;
+    let named: BTreeSet<String> = plan.artifacts().map(ToOwned::to_owned).collect();
+    let found = collector.survey(&wanted, &named).await.map_err(one)?;
     let doomed: Vec<Found> = found.iter().filter(|found| is_doomed(found)).cloned().collect();
     match global.format {
         Format::Text => show(&found, report),

@@ -12,6 +12,8 @@ mod tests;
 pub(super) struct Judge {
     /// The keys that the recipes would look for.
     pub(super) wanted: BTreeSet<String>,
+    /// The ids that the recipes or their lock file name.
+    pub(super) named: BTreeSet<String>,
     /// The runs that this store knows.
     pub(super) runs: Runs,
     /// Who asks: `user@host`.
@@ -85,7 +87,12 @@ impl Judge {
                 Fate::Keep("somebody has disabled it, and may enable it again".into())
             }
             (Condition::Useless(why), _) => self.useless(thing, why),
-            (Condition::Usable, Some(key)) => self.by_key(thing, key, *made, newest),
+            (Condition::Usable, Some(key)) => match self.by_key(thing, key, *made, newest) {
+                Fate::Remove(_) if self.named.contains(&thing.id) => {
+                    Fate::Keep("the recipes name it as a base".into())
+                }
+                fate => fate,
+            },
             (Condition::Unfinished, _) | (Condition::Usable, None) => {
                 self.passing(thing, Some(*made))
             }

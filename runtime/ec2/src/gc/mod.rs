@@ -22,9 +22,13 @@ use users::Users;
 
 #[async_trait]
 impl Collector for Ec2 {
-    async fn survey(&self, wanted: &BTreeSet<CacheKey>) -> Result<Vec<Found>, Error> {
+    async fn survey(
+        &self,
+        wanted: &BTreeSet<CacheKey>,
+        named: &BTreeSet<String>,
+    ) -> Result<Vec<Found>, Error> {
         let wanted = wanted.iter().map(ToString::to_string).collect();
-        Ok(look(&self.inner, wanted).await?.found)
+        Ok(look(&self.inner, wanted, named.clone()).await?.found)
     }
 
     async fn remove(&self, found: &[Found], output: Output<'_>) -> Result<(), Vec<Error>> {
@@ -39,10 +43,14 @@ struct Look {
     found: Vec<Found>,
 }
 
-async fn look(inner: &Inner, wanted: BTreeSet<String>) -> Result<Look, Error> {
+async fn look(
+    inner: &Inner,
+    wanted: BTreeSet<String>,
+    named: BTreeSet<String>,
+) -> Result<Look, Error> {
     let failed = |refusal: Refusal| refusal.error("cannot list what was made on EC2");
     let belongings = Belongings::list(&inner.aws, &inner.project).await.map_err(failed)?;
-    let judge = Judge { wanted, runs: living(&inner.runs), owner: owner(), now: now() };
+    let judge = Judge { wanted, named, runs: living(&inner.runs), owner: owner(), now: now() };
     let users = Users::of(&inner.aws, &judge.unwanted_images(&belongings)).await;
     let found = judge.judge(&belongings, &users.map_err(failed)?);
     Ok(Look { belongings, judge, found })

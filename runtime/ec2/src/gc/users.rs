@@ -10,7 +10,7 @@ const PAGE: i32 = 200;
 pub(super) struct Users {
     /// By AMI: the instances of it that are there, each with its state.
     pub(super) instances: BTreeMap<String, Vec<(String, String)>>,
-    /// By AMI: a launch template that names it, in words.
+    /// By AMI: a launch template or configuration that names it, in words.
     pub(super) templates: BTreeMap<String, String>,
 }
 
@@ -27,7 +27,9 @@ impl Users {
         for images in images.chunks(MOST) {
             users.instances(aws, images).await?;
         }
-        users.templates(aws, &images.iter().copied().collect()).await?;
+        let images = images.iter().copied().collect();
+        users.templates(aws, &images).await?;
+        users.configurations(aws, &images).await?;
         Ok(users)
     }
 
@@ -72,6 +74,21 @@ impl Users {
             let mut pages = call.into_paginator().items().send();
             while let Some(version) = pages.next().await {
                 self.named_by(&version?, images);
+            }
+        }
+        Ok(())
+    }
+
+    /// What groups of servers start from that know no launch templates.
+    async fn configurations(&mut self, aws: &Aws, images: &BTreeSet<&str>) -> Result<(), Refusal> {
+        let call = aws.autoscaling.describe_launch_configurations();
+        let mut pages = call.into_paginator().items().send();
+        while let Some(configuration) = pages.next().await {
+            let configuration = configuration?;
+            if let Some(image) = configuration.image_id().filter(|image| images.contains(image)) {
+                let name = configuration.launch_configuration_name().unwrap_or_default();
+                let user = format!("the launch configuration `{name}` names it");
+                self.templates.insert(image.to_owned(), user);
             }
         }
         Ok(())

@@ -6,11 +6,16 @@ use std::collections::BTreeSet;
 /// A driver whose artifacts lie where they cost money: it says what nobody needs any more, and removes it.
 #[async_trait]
 pub trait Collector: Send + Sync {
-    /// Everything that Kiln made there for this project. What has a key among `wanted` is kept.
+    /// Everything that Kiln made there for this project. What has a key among `wanted` is kept, and what is
+    /// `named`, by the driver's own name for it: a base that a recipe or the lock file names.
     ///
     /// # Errors
     /// When it cannot be listed.
-    async fn survey(&self, wanted: &BTreeSet<CacheKey>) -> Result<Vec<Found>, Error>;
+    async fn survey(
+        &self,
+        wanted: &BTreeSet<CacheKey>,
+        named: &BTreeSet<String>,
+    ) -> Result<Vec<Found>, Error>;
 
     /// Removes those that a survey would remove, in an order in which each can go.
     ///

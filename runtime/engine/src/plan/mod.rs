@@ -7,6 +7,7 @@ pub use keyed::KeyedGraph;
 pub use why::{Why, first_difference};
 
 use crate::driver::{Artifact, ArtifactIndex};
+use crate::graph::Graph;
 use crate::key::{Parent, cache_key};
 use crate::lock::EntryId;
 use crate::store::Store;
@@ -94,6 +95,11 @@ impl Plan {
         })
     }
 
+    /// The artifacts that are there, of bases that somebody else keeps too, by the driver's names for them.
+    pub fn artifacts(&self) -> impl Iterator<Item = &str> {
+        self.nodes.values().filter_map(|planned| Some(planned.artifact()?.id.as_str()))
+    }
+
     /// How many nodes are built.
     #[must_use]
     pub fn to_build(&self) -> usize {
@@ -108,6 +114,15 @@ impl Plan {
             Ok(_) => None,
         });
         missing.flatten().collect()
+    }
+}
+
+/// With the line of the recipe that wants this driver, where one does.
+fn asked_for(graph: &Graph, wanted: &[NodeIndex], error: Error) -> Error {
+    let mut nodes = wanted.iter().map(|index| graph.node(*index));
+    match nodes.find(|node| node.builder.is_some()) {
+        Some(node) => error.at(&node.settings().origin),
+        None => error,
     }
 }
 
@@ -143,7 +158,9 @@ async fn look_up(
             }
         }
         let keys: Vec<CacheKey> = batch.iter().map(|(_, key)| *key).collect();
-        for ((index, key), artifact) in batch.into_iter().zip(artifacts.find(&keys).await?) {
+        let looked_up =
+            artifacts.find(&keys).await.map_err(|error| asked_for(graph, wanted, error))?;
+        for ((index, key), artifact) in batch.into_iter().zip(looked_up) {
             if let Some(output) = artifact.as_ref().and_then(|artifact| artifact.output) {
                 ready.extend(above(index, Parent::Output(output)));
             }

@@ -2,6 +2,7 @@
 
 use super::cloud::Lab;
 use super::project::{Project, Ran};
+use kiln::{Ami, Image, Layer, ami, newest_ami, step};
 use serde_json::{Value, json};
 
 /// Ids by what is to happen to them.
@@ -67,7 +68,7 @@ fn what_an_ami_and_a_layer_share_stays_as_long_as_one_of_them_is_wanted() {
     let snapshot = snapshot.as_str().unwrap();
     // One more layer: the AMI goes, the layer that it is made of is stood on.
     let more = || {
-        let layer = kiln::Layer::new("more").step(kiln::step::run("touch /etc/more"));
+        let layer = Layer::new("more").step(step::run("touch /etc/more"));
         project.three_layers("shared").layer(layer)
     };
     project.bake(more()).done();
@@ -90,4 +91,38 @@ fn what_an_ami_and_a_layer_share_stays_as_long_as_one_of_them_is_wanted() {
     let left = lab
         .boto("[s['SnapshotId'] for s in ec2.describe_snapshots(OwnerIds=['self'])['Snapshots']]");
     assert!(!left.to_string().contains(snapshot), "both are gone: {left}");
+}
+
+#[test]
+fn gc_keeps_what_a_recipe_its_lock_file_or_a_launch_configuration_names() {
+    let lab = Lab::up(&[]);
+    let project = Project::new(&lab);
+    let tiny = |name: &str| {
+        let layer = Layer::new("mark").step(step::run(format!("echo {name} >/etc/mark")));
+        project.ami(&project.debian(name).layer(layer))
+    };
+    let (by_id, configured, unnamed) = (tiny("by-id"), tiny("configured"), tiny("unnamed"));
+    lab.boto(&format!(
+        "boto3.client('autoscaling').create_launch_configuration(LaunchConfigurationName='old servers', ImageId='{configured}', InstanceType='t3.micro')"
+    ));
+    let on = |base: Ami| {
+        Image::new("on", project.folder.path().to_str().unwrap())
+            .base(base)
+            .layer(Layer::new("more").step(step::run("touch /etc/more")))
+    };
+    let gc = |image| fates(&project.run(image, &["gc", "--dry-run", "--format", "json"]));
+    let fate = |all: &[(String, String, String)], id: &str| {
+        let (action, _, why) = all.iter().find(|(_, found, _)| found == id).unwrap();
+        format!("{action}: {why}")
+    };
+    let base = "keep: the recipes name it as a base";
+    let all = gc(on(ami(&by_id)));
+    assert_eq!(fate(&all, &by_id), base);
+    assert_eq!(fate(&all, &configured), "keep: the launch configuration `old servers` names it");
+    assert_eq!(fate(&all, &unnamed), "remove: the recipes want it no more");
+    // Which AMI a filter means, the lock file says.
+    project.run(on(newest_ami("self", "unnamed *")), &["update", "--format", "json"]).done();
+    let all = gc(on(newest_ami("self", "unnamed *")));
+    assert_eq!(fate(&all, &unnamed), base);
+    assert_eq!(fate(&all, &by_id), "remove: the recipes want it no more");
 }

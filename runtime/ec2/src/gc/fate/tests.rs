@@ -6,6 +6,7 @@ const DAY: u64 = 24 * 3600;
 fn judge(wanted: &[&str]) -> Judge {
     Judge {
         wanted: wanted.iter().map(|key| (*key).to_owned()).collect(),
+        named: BTreeSet::new(),
         runs: Runs::of(&["living"], &["dead"]),
         owner: "me@here".into(),
         now: NOW,
@@ -209,6 +210,41 @@ fn only_amis_that_would_go_are_asked_for_their_users() {
         ..Belongings::default()
     };
     assert_eq!(judge(&["a"]).unwanted_images(&all), ["ami-unwanted", "ami-dead"]);
+}
+
+#[test]
+fn an_ami_that_a_recipe_names_as_its_base_stays_with_its_snapshot() {
+    let all = Belongings {
+        images: vec![image("ami-base", "b", &["snap-1"]), image("ami-other", "c", &[])],
+        snapshots: vec![snapshot("snap-1", "layer of b", 1)],
+        ..Belongings::default()
+    };
+    let named = Judge { named: ["ami-base".to_owned()].into(), ..judge(&[]) };
+    assert_eq!(doomed(&named, &all), ["ami-other"]);
+    let stays = why(&named, &all, &Users::default(), "ami-base");
+    assert_eq!(stays, "keep: the recipes name it as a base");
+    assert_eq!(named.unwanted_images(&all), ["ami-other"]);
+}
+
+#[test]
+fn a_layer_that_an_ami_is_made_of_goes_when_neither_is_wanted() {
+    let expired = |id: &str| {
+        let layer = snapshot(id, "layer", 1);
+        SnapshotThing { thing: Thing { expires: Some(NOW - DAY), ..layer.thing }, ..layer }
+    };
+    let all = Belongings {
+        images: vec![image("ami-1", "image", &["snap-1"])],
+        snapshots: vec![expired("snap-1")],
+        ..Belongings::default()
+    };
+    assert_eq!(doomed(&judge(&["layer"]), &all), ["ami-1"]);
+    assert!(doomed(&judge(&["image"]), &all).is_empty(), "its time is over, the image's is not");
+    assert_eq!(doomed(&judge(&[]), &all), ["ami-1", "snap-1"]);
+    let of_others = Belongings {
+        images: vec![ImageThing { thing: theirs("ami-1", Some("image")), ..all.images[0].clone() }],
+        ..all
+    };
+    assert!(doomed(&judge(&[]), &of_others).is_empty(), "somebody else's image stands on it");
 }
 
 #[test]
