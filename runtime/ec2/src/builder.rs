@@ -230,11 +230,7 @@ impl Builder for Ec2 {
         settings: &Settings,
         output: Output<'_>,
     ) -> Result<Box<dyn kiln_engine::driver::Session>, Error> {
-        let recipe = match &settings.builder {
-            Some(BuilderNode::Ec2(recipe)) => recipe.clone(),
-            None => kiln::ec2(),
-        };
-        let name = settings.node.to_string();
+        let (recipe, name) = (of_recipe(settings), settings.node.to_string());
         let live = self.inner.live(on, &recipe, &name, output).await;
         let (live, cleaned) = live.map_err(|error| error.at(&settings.origin))?;
         Ok(Box::new(Session::new(Arc::clone(&self.inner), recipe, live, cleaned)))
@@ -244,14 +240,25 @@ impl Builder for Ec2 {
         &self,
         on: &Artifact,
         plan: &TestPlan,
+        settings: &Settings,
         output: Output<'_>,
     ) -> Result<Vec<TestOutcome>, Error> {
         let Inner { aws, poller, .. } = &*self.inner;
+        let (recipe, name) = (of_recipe(settings), settings.node.to_string());
+        let live = self.inner.live(on, &recipe, &name, output).await;
         let (Live { launched, mut machine }, _) =
-            self.inner.live(on, &kiln::ec2(), &on.id, output).await?;
+            live.map_err(|error| error.at(&settings.origin))?;
         let outcomes = probe::test(&mut machine, plan).await;
         drop(machine);
         launched.end(aws, poller).await?;
         outcomes
+    }
+}
+
+/// What the recipe says of its machines.
+fn of_recipe(settings: &Settings) -> Recipe {
+    match &settings.builder {
+        Some(BuilderNode::Ec2(recipe)) => recipe.clone(),
+        None => kiln::ec2(),
     }
 }

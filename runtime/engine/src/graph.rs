@@ -226,7 +226,8 @@ impl Node {
     }
 
     /// What a session for this node is opened with.
-    pub(crate) fn settings(&self) -> Settings {
+    #[must_use]
+    pub fn settings(&self) -> Settings {
         let origin = match &self.builder {
             Some(BuilderNode::Ec2(ec2)) => ec2.origin.clone(),
             None => self.origin.clone(),

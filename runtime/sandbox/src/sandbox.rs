@@ -119,6 +119,7 @@ impl Builder for Sandbox {
         &self,
         on: &Artifact,
         plan: &TestPlan,
+        _settings: &Settings,
         output: Output<'_>,
     ) -> Result<Vec<TestOutcome>, Error> {
         let chains = block_in_place(|| self.inner.layers.verified(on))?;

@@ -12,14 +12,16 @@ use kiln::Test;
 use kiln_engine::driver::{Artifact, Builder, TestOutcome, TestPlan};
 use kiln_sandbox::Sandbox;
 use std::collections::BTreeMap;
-use support::{Bench, base, fresh_key, isolated, label, put_text, quiet, scratch, store, with};
+use support::{
+    Bench, base, fresh_key, isolated, label, put_text, quiet, scratch, settings, store, with,
+};
 
 fn plan(tests: Vec<Test>) -> TestPlan {
     TestPlan { start: vec![], env: BTreeMap::new(), tests }
 }
 
 async fn outcomes(sandbox: &Sandbox, on: &Artifact, plan: TestPlan) -> Vec<TestOutcome> {
-    sandbox.test(on, &plan, &quiet).await.unwrap()
+    sandbox.test(on, &plan, &settings(), &quiet).await.unwrap()
 }
 
 /// A service of what every base has: bash cannot listen, systemd can.

@@ -29,7 +29,8 @@ pub(crate) async fn execute(
         if image.tests.is_empty() {
             continue;
         }
-        let outcomes = builder.test(artifact, &TestPlan::of(image), &|_| ()).await;
+        let settings = project.keyed.graph().node(entry.tip).settings();
+        let outcomes = builder.test(artifact, &TestPlan::of(image), &settings, &|_| ()).await;
         let outcomes = outcomes.map_err(|error| vec![error.at(&image.origin)])?;
         for (test, outcome) in image.tests.iter().zip(outcomes) {
             failed += usize::from(outcome.failure.is_some());

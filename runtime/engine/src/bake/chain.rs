@@ -7,7 +7,7 @@ use crate::key::{Definition, Field, Parent, cache_key};
 use crate::lock::Locked;
 use crate::plan::Planned;
 use crate::store::Record;
-use crate::{CacheKey, Error};
+use crate::{CacheKey, Error, ErrorKind};
 use petgraph::graph::NodeIndex;
 use std::pin::Pin;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -208,10 +208,7 @@ impl<'a> Chain<'a> {
             None => {
                 let output = |line: &str| log.line(line);
                 let opened = self.bake.builder.open(below, &settings, &output).await;
-                opened.map_err(|error| match error.origin() {
-                    Some(_) => error,
-                    None => error.at(&settings.origin),
-                })
+                opened.map_err(|error| error.at(&settings.origin))
             }
         }
     }
@@ -283,6 +280,10 @@ impl<'a> Chain<'a> {
     }
 
     fn fail(self, index: NodeIndex, error: Error) {
+        let error = match error.kind() {
+            ErrorKind::Interrupted => error,
+            _ => error.at(&self.bake.keyed.graph().node(index).settings().origin),
+        };
         (self.bake.events)(Event::Failed {
             node: self.bake.name(index).clone(),
             message: error.chain(),

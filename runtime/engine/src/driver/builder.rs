@@ -41,7 +41,7 @@ pub trait Builder: ArtifactIndex {
         output: Output<'_>,
     ) -> Result<Box<dyn Session>, Error>;
 
-    /// Runs an image's tests in a throw-away machine made of an artifact.
+    /// Runs an image's tests in a throw-away machine made of an artifact, such as the recipe says.
     ///
     /// # Errors
     /// When the machine cannot be made or does not start. A test that fails is an outcome.
@@ -49,6 +49,7 @@ pub trait Builder: ArtifactIndex {
         &self,
         on: &Artifact,
         plan: &TestPlan,
+        settings: &Settings,
         output: Output<'_>,
     ) -> Result<Vec<TestOutcome>, Error>;
 }
@@ -68,7 +69,7 @@ pub struct BaseInput {
 /// What a session is opened for, and what the recipe says of the machine.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The first node that is built in it.
+    /// The first node that is built in it, or the one that is tested.
     pub node: NodeName,
     /// Where the recipe says how its image is built; else where the image is written.
     pub origin: Origin,

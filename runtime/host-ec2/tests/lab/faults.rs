@@ -105,6 +105,9 @@ fn credentials_that_expired_or_are_missing_ask_to_log_in() {
     };
     lab.misbehave(&json!({ "expired_credentials": true }));
     assert!(help(&project.bake(image(&project))).contains("log in again"));
+    // Where the recipe says that EC2 builds it, that line is shown.
+    let asked = project.bake(image(&project).builder(ec2()));
+    fails(&asked, &["RequestExpired"]);
     lab.misbehave(&json!({ "expired_credentials": false }));
     project.environment = vec![
         ("AWS_ACCESS_KEY_ID", None),
@@ -113,4 +116,28 @@ fn credentials_that_expired_or_are_missing_ask_to_log_in() {
         ("AWS_CONFIG_FILE", Some("/dev/null")),
     ];
     assert!(help(&project.bake(image(&project))).contains("log in"));
+}
+
+/// Takes the port of the bake's sshd before the bake's own can, with a host key of its own.
+const IMPOSTOR: &str = "#cloud-boothook
+#!/bin/sh
+mkdir -p /run/sshd /run/impostor
+ssh-keygen -q -t ed25519 -N '' -f /run/impostor/key
+/usr/sbin/sshd -p 6022 -h /run/impostor/key -o PidFile=none
+";
+
+#[test]
+fn a_machine_that_shows_another_host_key_is_refused_and_gets_nothing() {
+    let lab = Lab::up(&[]);
+    let project = Project::new(&lab);
+    let (ran, calls) =
+        lab.calls_of(|| project.bake(image(&project).builder(ec2().user_data(IMPOSTOR))));
+    fails(&ran, &["host key SHA256:", "and not SHA256:", "6022"]);
+    assert!(ran.layers("step").is_empty(), "nothing is run there: {}", ran.stdout);
+    assert!(calls.iter().all(|(action, _)| action != "CreateSnapshot"), "{calls:?}");
+    assert_eq!(lab.instances(), [""; 0]);
+    let groups =
+        lab.boto("[g['GroupName'] for g in ec2.describe_security_groups()['SecurityGroups']]");
+    assert_eq!(groups, json!(["default"]), "a group is left");
+    assert_eq!(std::fs::read_dir(project.path("store/ec2/runs")).unwrap().count(), 0);
 }
