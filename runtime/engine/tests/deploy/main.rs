@@ -1,6 +1,6 @@
 //! Deployments: planned, executed, killed at every moment and brought to their end, in a world in memory.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod bench;
 mod executed;
