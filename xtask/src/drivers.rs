@@ -50,8 +50,34 @@ impl Drivers {
     }
 }
 
+/// Whether a command is about deployments: it always is, or it plans and names one, or names nothing and there are
+/// some.
+pub(crate) fn is_of_deployments(command: Option<&str>, document: &str, wanted: &[&str]) -> bool {
+    match command {
+        Some(command) if OF_DEPLOYMENTS.contains(&command) => true,
+        Some("plan") => match document.find(DEPLOYMENTS) {
+            None => false,
+            Some(_) if wanted.is_empty() => true,
+            Some(at) => {
+                let deployments = &document[at..];
+                let is_named =
+                    |name: &&str| deployments.contains(&format!("{{\"name\":\"{name}\",\"doc\":"));
+                wanted.iter().any(is_named)
+            }
+        },
+        _ => false,
+    }
+}
+
+/// The commands that are about deployments, whatever they name.
+const OF_DEPLOYMENTS: [&str; 6] = ["deploy", "status", "history", "rollback", "destroy", "output"];
+
+/// Where those of a document begin, if it has any: they come after its images.
+const DEPLOYMENTS: &str = "\"deployments\":[{";
+
 /// Each image's name, and whether it is baked on EC2.
 fn images(document: &str) -> impl Iterator<Item = (&str, bool)> {
+    let (document, _) = document.split_once(DEPLOYMENTS).unwrap_or((document, ""));
     document.match_indices("\",\"doc\":").filter_map(|(at, _)| {
         let (head, rest) = document.split_at(at);
         let (_, name) = head.rsplit_once("{\"name\":\"")?;
@@ -95,6 +121,39 @@ mod tests {
         let says = Image::new("web", "/r").doc("\"builder\":{\"ec2\":{}}").base(scratch());
         let text = serde_json::to_string(&Document::new().image(says)).unwrap();
         assert_eq!(Drivers::of(&text, &[]), Drivers::Local);
+    }
+
+    /// Of one local image, and a deployment of it.
+    fn deployed() -> String {
+        let image =
+            Image::new("web", "/r").doc("\"deployments\":[{\"name\":\"no\"").base(scratch());
+        let production = Deployment::new("production")
+            .doc("says {\"name\":\"staging\",\"doc\":\"\"}")
+            .image(image)
+            .target(target::ec2().instance_type("t3.micro"))
+            .replicas(1);
+        serde_json::to_string(&Document::new().deployment(production)).unwrap()
+    }
+
+    #[test]
+    fn a_plan_is_of_deployments_when_it_names_one_or_nothing() {
+        let text = deployed();
+        let plans = |wanted: &[&str]| is_of_deployments(Some("plan"), &text, wanted);
+        assert!(plans(&[]) && plans(&["production"]) && plans(&["web", "production"]));
+        assert!(!plans(&["web"]) && !plans(&["staging"]) && !plans(&["no"]));
+        assert!(!is_of_deployments(Some("plan"), &mixed(), &[]));
+        for command in ["bake", "check", "graph", "export", "gc"] {
+            assert!(!is_of_deployments(Some(command), &text, &[]), "{command}");
+        }
+        for command in ["deploy", "status", "history", "rollback", "destroy", "output"] {
+            assert!(is_of_deployments(Some(command), &mixed(), &[]), "{command}");
+        }
+    }
+
+    #[test]
+    fn a_deployment_is_no_image() {
+        assert_eq!(images(&deployed()).collect::<Vec<_>>(), [("web", false)]);
+        assert_eq!(Drivers::of(&deployed(), &[]), Drivers::Local);
     }
 
     #[test]

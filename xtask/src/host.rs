@@ -1,7 +1,7 @@
 //! Runs the host that a command needs on what the recipes print.
 
 use crate::document::Document;
-use crate::drivers::Drivers;
+use crate::drivers::{Drivers, is_of_deployments};
 use crate::fresh::{self, Program};
 use crate::invocation::Invocation;
 use crate::workspace::Workspace;
@@ -17,6 +17,9 @@ const BUILDS: [&str; 4] = ["bake", "test", "update", "export"];
 /// Those that look into the store, which root alone may read where images were baked on this machine: they
 /// hold secrets of their owners.
 const READS_STORE: [&str; 3] = ["plan", "explain", "gc"];
+
+/// Those for which it does not matter who builds.
+const NO_DRIVER: [&str; 3] = ["export", "check", "graph"];
 
 const LOCAL: Program = Program {
     name: "kiln-host",
@@ -40,8 +43,8 @@ Commands for this checkout:
   rehearse Deploy your recipes in a lab: `cargo xtask rehearse --help`
 
 EC2:
-  For images whose recipe says `builder: ec2`, or with `--builder ec2` or KILN_BUILDER=ec2, the host with
-  EC2's driver is compiled, once and for some minutes. It takes credentials and region as every AWS tool
+  For deployments, and for images whose recipe says `builder: ec2` or with `--builder ec2` or KILN_BUILDER=ec2, the
+  host with EC2's driver is compiled, once and for some minutes. It takes credentials and region as every AWS tool
   does, and needs no root: unless you are root, or `--store` or KILN_STORE says otherwise, its store is
   $XDG_DATA_HOME/kiln, or ~/.local/share/kiln.
 ";
@@ -56,10 +59,16 @@ pub(crate) fn run(
     let named = invocation.builder().map(|builder| Drivers::named(&builder)).transpose()?;
     let mut document = Document::make(workspace)?;
     let drivers = match named {
-        // What is exported are layers that lie here.
-        _ if command == Some("export") => Drivers::Local,
-        Some(drivers) => drivers,
-        None => Drivers::of(&document.text()?, &invocation.images()),
+        // What is exported are layers that lie here; recipes are checked and drawn without any driver.
+        _ if is_one_of(&NO_DRIVER) => Drivers::Local,
+        named => {
+            let (text, names) = (document.text()?, invocation.images());
+            match named {
+                _ if is_of_deployments(command, &text, &names) => Drivers::Ec2,
+                Some(drivers) => drivers,
+                None => Drivers::of(&text, &names),
+            }
+        }
     };
     let as_root = drivers == Drivers::Local && (is_one_of(&BUILDS) || is_one_of(&READS_STORE));
     if as_root {

@@ -176,6 +176,16 @@ mod tests {
     }
 
     #[test]
+    fn a_plan_file_or_a_number_is_no_name() {
+        let words = "plan production --out next.plan --state s3://bucket/x";
+        assert_eq!(of(words).images(), ["production"]);
+        assert_eq!(
+            of("rollback production --to 3 --lock-timeout 9 --lease-time 8").images(),
+            ["production"]
+        );
+    }
+
+    #[test]
     fn a_store_is_named_by_its_option_alone() {
         assert!(of("--store /x bake").names_store() && of("bake --store=/x").names_store());
         assert!(!of("bake store").names_store());
