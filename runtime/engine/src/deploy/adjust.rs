@@ -40,7 +40,7 @@ impl Turn<'_> {
         if grows || lost {
             let switch = Switch::new(self, goal, number, &[], capacity);
             self.say(Some(number), DeployPhase::Checking);
-            ended = switch.healthy(capacity.desired, true, switch.deadline()).await;
+            ended = switch.healthy(capacity.desired, true, switch.deadline()).await.map(drop);
         }
         let mut entry = self.entry(goal, number, "adjust", why.join("; "));
         entry.ms = self.ms();

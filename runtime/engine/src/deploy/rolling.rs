@@ -12,13 +12,13 @@ impl Switch<'_> {
     /// on, until it can bear the traffic alone.
     pub(super) async fn rolling(&mut self, step: u32) -> Result<(), Error> {
         let all = self.capacity.desired;
-        let found = self.turn.look_at(self.node, self.to).await?;
+        let found = self.found().await?;
         let there = found.map_or(0, |found| found.capacity.desired);
         let mut size = step.max(there).min(all);
         self.exist(held(size)).await?;
         self.turn.say(Some(self.to), DeployPhase::Starting);
-        self.healthy(size, false, self.deadline()).await?;
-        self.attached().await?;
+        let seen = self.healthy(size, false, self.deadline()).await?;
+        self.attached(seen.as_ref()).await?;
         loop {
             self.turn.say(Some(self.to), DeployPhase::Checking);
             self.healthy(size, true, self.deadline()).await?;
@@ -32,11 +32,7 @@ impl Switch<'_> {
         }
         self.soak(all).await?;
         for old in self.from.clone() {
-            // Somebody else may have been there since: only what is seen now counts.
-            self.healthy(all, true, self.deadline()).await?;
-            self.turn.goes_on().or_else(|asked| if self.switched { Ok(()) } else { Err(asked) })?;
-            self.turn.lease.check()?;
-            self.switched = true;
+            self.bears_the_traffic(all, self.deadline()).await?;
             self.turn.detach(self.node, old.generation).await?;
             self.turn.remove(old.generation).await?;
         }

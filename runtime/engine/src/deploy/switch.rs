@@ -25,6 +25,8 @@ pub(super) struct Switch<'a> {
     pub(super) floor: u32,
     /// Whether the new generation has served before: it is neither made nor removed.
     pub(super) kept: bool,
+    /// Whether the new generation was not there when all was read: no look is spent on finding that out again.
+    pub(super) is_new: bool,
     /// Whether a generation has lost its traffic for good: there is no way back from there, only on.
     pub(super) switched: bool,
 }
@@ -58,6 +60,7 @@ impl<'a> Switch<'a> {
             capacity,
             floor: goal.node.replicas.min.min(healthy),
             kept: false,
+            is_new: generations.iter().all(|found| found.number != to),
             switched: false,
         }
     }
@@ -76,26 +79,41 @@ impl<'a> Switch<'a> {
         let deadline = self.deadline();
         self.exist(self.capacity).await?;
         self.turn.say(Some(self.to), DeployPhase::Starting);
-        self.healthy(all, false, deadline).await?;
-        self.attached().await?;
+        let seen = self.healthy(all, false, deadline).await?;
+        self.attached(seen.as_ref()).await?;
         self.turn.say(Some(self.to), DeployPhase::Checking);
         self.healthy(all, true, deadline).await?;
         self.soak(all).await?;
         for old in self.from.clone() {
-            // Somebody else may have been there since: only what is seen now counts.
-            self.healthy(all, true, deadline).await?;
-            self.turn.goes_on().or_else(|asked| if self.switched { Ok(()) } else { Err(asked) })?;
-            self.turn.lease.check()?;
-            self.switched = true;
+            self.bears_the_traffic(all, deadline).await?;
             self.turn.detach(self.node, old.generation).await?;
         }
+        Ok(())
+    }
+
+    /// Fails unless this generation can bear the traffic alone, by a look that was made just now: somebody else may have
+    /// been there since the last one. From here on an old generation may lose it.
+    pub(super) async fn bears_the_traffic(
+        &mut self,
+        all: u32,
+        deadline: Instant,
+    ) -> Result<(), Error> {
+        let found = self.turn.look_at(self.node, self.to).await?;
+        if !found.is_some_and(|found| found.attached && healthy(&found) >= all) {
+            self.healthy(all, true, deadline).await?;
+        }
+        if !self.switched {
+            self.turn.goes_on()?;
+        }
+        self.turn.lease.check()?;
+        self.switched = true;
         Ok(())
     }
 
     /// Makes the generation be there, with so many servers.
     pub(super) async fn exist(&self, capacity: Capacity) -> Result<(), Error> {
         self.turn.goes_on()?;
-        let found = self.turn.look_at(self.node, self.to).await?;
+        let found = self.found().await?;
         let served = found.as_ref().is_some_and(|found| found.attached) || self.kept;
         if !served {
             // Where it is there, the run that made it may have died half-way.
@@ -111,23 +129,30 @@ impl<'a> Switch<'a> {
         }
     }
 
-    /// Gives it traffic, beside the others.
-    pub(super) async fn attached(&self) -> Result<(), Error> {
-        let found = self.turn.look_at(self.node, self.to).await?;
-        if found.is_some_and(|found| found.attached) {
+    /// The generation, as far as it is there.
+    pub(super) async fn found(&self) -> Result<Option<Generation>, Error> {
+        match self.is_new {
+            true => Ok(None),
+            false => self.turn.look_at(self.node, self.to).await,
+        }
+    }
+
+    /// Gives it traffic, beside the others, unless it was seen to have it.
+    pub(super) async fn attached(&self, seen: Option<&Generation>) -> Result<(), Error> {
+        if seen.is_some_and(|seen| seen.attached) {
             return Ok(());
         }
         self.turn.goes_on()?;
         self.turn.attach(self.node, self.to).await
     }
 
-    /// Waits until so many of its servers are healthy.
+    /// Waits until so many of its servers are healthy; the generation as it was seen then.
     pub(super) async fn healthy(
         &self,
         of: u32,
         attached: bool,
         deadline: Instant,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Generation>, Error> {
         let told = Mutex::new(None);
         let enough = |generation: Option<&Generation>| {
             // What was just made may not be visible yet.
@@ -141,7 +166,7 @@ impl<'a> Switch<'a> {
         };
         let left = deadline.saturating_duration_since(Instant::now());
         match self.turn.watch(self.node, self.to, left, &enough).await? {
-            Waited::Seen(_) => Ok(()),
+            Waited::Seen(seen) => Ok(seen),
             Waited::OutOfTime(last) => Err(self.unhealthy(last.as_ref(), of).await),
         }
     }
