@@ -30,10 +30,10 @@ fn origin() -> Origin {
     Origin { file: "recipes/src/lib.rs".into(), line: 7, column: 3 }
 }
 
-/// Two servers that answer with a text.
+/// Two servers that answer with a text, on two ports.
 fn shop(answer: &str, balancer: Option<LoadBalancerKind>) -> DeploymentNode {
     let serve = format!(
-        "#!/bin/sh\nmkdir -p /srv/www\necho {answer} >/srv/www/index.html\nsystemd-run python3 -m http.server 80 -d /srv/www\n"
+        "#!/bin/sh\nmkdir -p /srv/www\necho {answer} >/srv/www/index.html\nfor port in 80 8080; do systemd-run python3 -m http.server $port -d /srv/www; done\n"
     );
     DeploymentNode {
         name: "shop".into(),
@@ -52,7 +52,7 @@ fn shop(answer: &str, balancer: Option<LoadBalancerKind>) -> DeploymentNode {
             public_address: None,
         }),
         replicas: Replicas { min: 2, desired: 2, max: 2 },
-        ports: vec![80],
+        ports: vec![80, 8080],
         health: Some(Health {
             origin: origin(),
             check: HealthCheck::Http { port: 80, path: "/".into(), status: 200 },
@@ -125,7 +125,9 @@ impl Shop {
             seen.is_some_and(|seen| seen.attached == attached && healthy(seen) == 2)
         };
         match self.deployer.watch(deployment, number, WITHIN, &enough).await.unwrap() {
-            Waited::Seen(_) => self.say(&format!("generation {number} is healthy, attached: {attached}")),
+            Waited::Seen(_) => {
+                self.say(&format!("generation {number} is healthy, attached: {attached}"))
+            }
             Waited::OutOfTime(seen) => panic!("not healthy: {seen:#?}"),
         }
     }
@@ -235,4 +237,209 @@ async fn balanced() {
     shop.say("removed generation 2");
     assert_eq!(shop.observed().await.generations.len(), 1);
     shop.destroy().await;
+}
+
+#[test]
+fn bad_weather_makes_a_life_longer_and_nothing_else() {
+    let lab = Lab::up(&[]);
+    lab.misbehave(&cloud::bad_weather(7));
+    live(&lab, "balanced");
+    lab.misbehave(&json!({ "throttle": 0.0, "visibility": 0.0 }));
+    assert_eq!(lab.instances(), Vec::<String>::new());
+}
+
+#[test]
+fn what_stands_before_servers_changes_while_they_serve() {
+    live(&Lab::up(&[]), "changing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "part of another test, in its lab"]
+async fn changing() {
+    let store = tempfile::tempdir().unwrap();
+    let shop = Shop::open(store.path()).await;
+    // Nobody stands before them at first: their addresses are what there is.
+    let mut declared = self::shop("one", None);
+    shop.prepare(&declared).await;
+    shop.launch(&declared, 1).await;
+    shop.healthy(&declared, 1, false).await;
+    shop.attach(&declared, 1).await;
+    shop.healthy(&declared, 1, true).await;
+    let seen = shop.observed().await;
+    assert_eq!(seen.front, shop.deployer.declared(&declared, "").front);
+    for address in seen.outputs["addresses"].split(", ") {
+        assert_eq!(get(&format!("http://{address}")), "one");
+    }
+
+    declared = self::shop("one", Some(LoadBalancerKind::Application));
+    let url = shop.mended(&declared).await;
+    assert_eq!(get(&url), "one");
+
+    // Another port of servers, another check, another drain time: under requests.
+    let LoadBalancer::Made(made) = declared.load_balancer.as_mut().unwrap() else { panic!() };
+    (made.to, made.drain_ms) = (8080, 1000);
+    made.from = vec!["172.16.0.0/12".into(), "10.0.0.0/8".into()];
+    let (done, mut is_done) = tokio::sync::oneshot::channel();
+    let asked = url.clone();
+    let asking = tokio::task::spawn_blocking(move || {
+        let mut answers = 0;
+        while is_done.try_recv().is_err() {
+            assert_eq!(get(&asked), "one");
+            answers += 1;
+        }
+        answers
+    });
+    assert_eq!(shop.mended(&declared).await, url);
+    done.send(()).unwrap();
+    shop.say(&format!("{} requests, all answered", asking.await.unwrap()));
+
+    // A balancer of another kind takes the place of this one.
+    let LoadBalancer::Made(made) = declared.load_balancer.as_mut().unwrap() else { panic!() };
+    (made.kind, made.listen) = (LoadBalancerKind::Network, 81);
+    let url = shop.mended(&declared).await;
+    assert_eq!(get(&format!("http://{url}")), "one");
+    let balancers = shop.deployer.belongings("shop").await.unwrap();
+    assert_eq!(balancers.iter().filter(|one| one.kind == "load balancer").count(), 1);
+    assert_eq!(balancers.iter().filter(|one| one.kind == "target group").count(), 1);
+
+    let declared = self::shop("one", None);
+    shop.prepare(&declared).await;
+    let seen = shop.observed().await;
+    assert_eq!(seen.front, shop.deployer.declared(&declared, "").front);
+    assert!(seen.generations[0].attached);
+    shop.destroy().await;
+}
+
+impl Shop {
+    /// Makes the front as declared, and says where it is.
+    async fn mended(&self, declared: &DeploymentNode) -> String {
+        self.prepare(declared).await;
+        let seen = self.observed().await;
+        assert_eq!(seen.front, self.deployer.declared(declared, "").front);
+        self.healthy(declared, 1, true).await;
+        seen.outputs["url"].clone()
+    }
+}
+
+#[test]
+fn what_cannot_start_is_told_soon_with_the_reason() {
+    let lab = Lab::up(&[]);
+    lab.misbehave(&json!({ "no_capacity": ["t3.micro"] }));
+    live(&lab, "starved");
+    lab.misbehave(&json!({ "no_capacity": [] }));
+    live(&lab, "sick");
+    live(&lab, "mistaken");
+    assert_eq!(lab.instances(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "part of another test, in its lab"]
+async fn starved() {
+    let store = tempfile::tempdir().unwrap();
+    let shop = Shop::open(store.path()).await;
+    let declared = self::shop("one", None);
+    shop.prepare(&declared).await;
+    shop.launch(&declared, 1).await;
+    let begun = Instant::now();
+    let error = shop.deployer.watch(&declared, 1, WITHIN, &|_| false).await.unwrap_err();
+    shop.say(&format!("{error}: {:?}", error.help_text()));
+    assert!(begun.elapsed() < Duration::from_secs(30));
+    assert!(error.help_text().unwrap().contains("try again later"));
+    assert_eq!(error.origin(), Some(&origin()));
+    shop.deployer.remove("shop", 1, &|_| {}).await.unwrap();
+    shop.destroy().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "part of another test, in its lab"]
+async fn sick() {
+    let store = tempfile::tempdir().unwrap();
+    let shop = Shop::open(store.path()).await;
+    let mut declared = self::shop("one", None);
+    let TargetNode::Ec2(target) = &mut declared.target;
+    target.user_data = Some("#!/bin/sh\nsystemd-run python3 -m http.server 8080\n".into());
+    shop.prepare(&declared).await;
+    shop.launch(&declared, 1).await;
+    let within = Duration::from_secs(15);
+    let seen = shop
+        .deployer
+        .watch(&declared, 1, within, &|seen| seen.is_some_and(|seen| healthy(seen) > 0));
+    let Waited::OutOfTime(Some(seen)) = seen.await.unwrap() else { panic!("it is healthy") };
+    let why = ServerHealth::Unhealthy("nothing listens on port 80".into());
+    assert_eq!(seen.servers.iter().map(|one| one.health.clone()).collect::<Vec<_>>(), vec![why; 2]);
+    assert!(!shop.deployer.console(&seen.servers[0].id).await.is_empty());
+    shop.destroy().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "part of another test, in its lab"]
+async fn mistaken() {
+    let store = tempfile::tempdir().unwrap();
+    let shop = Shop::open(store.path()).await;
+    let mut declared = self::shop("one", None);
+    let launch = |declared: &DeploymentNode, image: &str| {
+        let (deployer, declared, image) =
+            (shop.deployer.clone(), declared.clone(), image.to_owned());
+        async move {
+            let launch =
+                Launch { deployment: &declared, generation: 1, image: &image, capacity: TWO };
+            deployer.launch(&launch, &|_| {}).await.unwrap_err()
+        }
+    };
+    let error = launch(&declared, "ami-0123456789abcdef0").await;
+    assert!(error.help_text().unwrap().contains("bake"), "{error}");
+    let TargetNode::Ec2(target) = &mut declared.target;
+    target.subnets = vec!["subnet-0123456789abcdef0".into()];
+    let error = launch(&declared, &shop.image).await;
+    assert!(error.help_text().unwrap().contains("subnets of this region"), "{error}");
+    let error = shop.deployer.prepare(&declared, &|_| {}).await.unwrap_err();
+    assert_eq!(error.origin(), Some(&origin()), "{error}");
+    let TargetNode::Ec2(target) = &mut declared.target;
+    (target.subnets, target.instance_type) = (Vec::new(), "t9.huge".into());
+    let error = launch(&declared, &shop.image).await;
+    assert!(error.to_string().contains("`t9.huge` is not offered"), "{error}");
+    shop.destroy().await;
+}
+
+#[test]
+fn reading_what_runs_costs_a_call_of_each_kind() {
+    let lab = Lab::up(&[]);
+    let actions = |life: &str| {
+        let ((), calls) = lab.calls_of(|| live(&lab, life));
+        let mut actions: Vec<String> = calls.into_iter().map(|(action, _)| action).collect();
+        actions.retain(|action| action != "GetParameter");
+        actions.sort();
+        actions
+    };
+    let nothing = ["DescribeAutoScalingGroups", "DescribeInstances", "DescribeSecurityGroups"];
+    assert_eq!(actions("looking"), nothing);
+    live(&lab, "standing");
+    let all = [
+        "DescribeAutoScalingGroups",
+        "DescribeInstances",
+        "DescribeLoadBalancers",
+        "DescribeSecurityGroups",
+        "DescribeTargetGroups",
+        "DescribeTargetHealth",
+    ];
+    assert_eq!(actions("looking"), all);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "part of another test, in its lab"]
+async fn looking() {
+    let store = tempfile::tempdir().unwrap();
+    Shop::open(store.path()).await.deployer.observe().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "part of another test, in its lab"]
+async fn standing() {
+    let store = tempfile::tempdir().unwrap();
+    let shop = Shop::open(store.path()).await;
+    let declared = self::shop("one", Some(LoadBalancerKind::Application));
+    shop.prepare(&declared).await;
+    shop.launch(&declared, 1).await;
+    shop.attach(&declared, 1).await;
+    shop.healthy(&declared, 1, true).await;
 }

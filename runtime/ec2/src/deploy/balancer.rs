@@ -7,12 +7,16 @@ use super::works::Works;
 use crate::aws::Refusal;
 use crate::aws::tags::{self, Tags};
 use aws_sdk_elasticloadbalancingv2::types::{
-    Action, ActionTypeEnum, Certificate, Listener, LoadBalancer, LoadBalancerSchemeEnum,
-    LoadBalancerTypeEnum, Tag,
+    Action, ActionTypeEnum, Certificate, ForwardActionConfig, Listener, LoadBalancer,
+    LoadBalancerSchemeEnum, LoadBalancerTypeEnum, Tag, TargetGroupTuple,
 };
 use kiln::NewLoadBalancer;
 use kiln_engine::Error;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a listener forwards to: target groups, each with its weight. One that has none has no traffic, but its health is
+/// told, which it is not of one that nothing forwards to.
+pub(super) type Forwards = BTreeMap<String, i32>;
 
 impl Works<'_> {
     /// The load balancer, made or mended. Nobody waits until it is active: servers start meanwhile, and what is
@@ -67,12 +71,12 @@ impl Works<'_> {
         }
     }
 
-    /// Its one listener, made or mended: forwards to a target group.
+    /// Its one listener, made or mended: forwards to target groups, by weight.
     pub(super) async fn listener(
         self,
         made: &NewLoadBalancer,
         balancer: &str,
-        target_group: &str,
+        to: &Forwards,
     ) -> Result<(), Error> {
         let told = |refusal: Refusal| self.refused_at(refusal, "make the listener", &made.origin);
         let wanted = Listening::declared(made);
@@ -81,8 +85,7 @@ impl Works<'_> {
         // One that was just made is not visible to this call either.
         let answer = once_seen(&[], async || Ok(call.clone().send().await?)).await;
         let there = answer.map_err(told)?.listeners.unwrap_or_default();
-        let action = Action::builder().r#type(ActionTypeEnum::Forward);
-        let action = action.target_group_arn(target_group).build();
+        let action = action(to);
         let certificate = wanted.certificate.as_ref();
         let certificates =
             || certificate.map(|arn| vec![Certificate::builder().certificate_arn(arn).build()]);
@@ -107,11 +110,7 @@ impl Works<'_> {
                 .first()
                 .and_then(|one| one.certificate_arn.clone()),
         };
-        let forwards = listener
-            .default_actions()
-            .iter()
-            .any(|action| action.target_group_arn() == Some(target_group));
-        if has != wanted || !forwards {
+        if has != wanted || forwards(listener) != *to {
             let arn = listener.listener_arn().unwrap_or_default();
             let call = elb.modify_listener().listener_arn(arn).port(i32::from(wanted.port));
             let call = call.protocol(wanted.protocol).default_actions(action);
@@ -166,5 +165,53 @@ impl Works<'_> {
             }
         }
         Ok(())
+    }
+}
+
+fn action(to: &Forwards) -> Action {
+    let action = Action::builder().r#type(ActionTypeEnum::Forward);
+    if let [arn] = to.keys().collect::<Vec<_>>()[..] {
+        return action.target_group_arn(arn).build();
+    }
+    let group = |(arn, weight): (&String, &i32)| {
+        TargetGroupTuple::builder().target_group_arn(arn).weight(*weight).build()
+    };
+    let groups = to.iter().map(group).collect();
+    let config = ForwardActionConfig::builder().set_target_groups(Some(groups)).build();
+    action.forward_config(config).build()
+}
+
+fn forwards(listener: &Listener) -> Forwards {
+    let mut all = Forwards::new();
+    for action in listener.default_actions() {
+        let groups = action.forward_config().map_or(&[][..], |config| config.target_groups());
+        for group in groups {
+            let arn = group.target_group_arn().unwrap_or_default();
+            all.insert(arn.to_owned(), group.weight().unwrap_or(1));
+        }
+        if let (true, Some(arn)) = (groups.is_empty(), action.target_group_arn()) {
+            all.insert(arn.to_owned(), 1);
+        }
+    }
+    // The weight of the only one does not matter.
+    if let (1, Some(weight)) = (all.len(), all.values_mut().next()) {
+        *weight = 1;
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_listener_forwards_to_survives_the_way_there_and_back() {
+        let to = |pairs: &[(&str, i32)]| -> Forwards {
+            pairs.iter().map(|(arn, weight)| ((*arn).to_owned(), *weight)).collect()
+        };
+        for wanted in [to(&[("arn:a", 1)]), to(&[("arn:a", 0), ("arn:b", 1)])] {
+            let listener = Listener::builder().default_actions(action(&wanted)).build();
+            assert_eq!(forwards(&listener), wanted);
+        }
     }
 }

@@ -1,3 +1,4 @@
+use super::balancer::Forwards;
 use super::listening::Listening;
 use super::names::{BALANCER, FRONT};
 use super::network::Network;
@@ -12,6 +13,17 @@ use kiln::{LoadBalancer, NewLoadBalancer};
 use kiln_engine::Error;
 use kiln_engine::driver::Output;
 
+/// What stands before the servers.
+struct Front {
+    /// The load balancer's ARN.
+    balancer: String,
+    dns_name: String,
+    /// Its ARN.
+    target_group: String,
+    /// The id of the load balancer's security group.
+    security: String,
+}
+
 impl Works<'_> {
     /// Makes what stands before the servers, or makes it as declared. What servers that have traffic need comes before
     /// what they had goes.
@@ -20,22 +32,30 @@ impl Works<'_> {
         let world = World::read(self.aws(), project, Some(&self.deployment.name)).await;
         let world = world.map_err(|refusal| self.refused(refusal, "see what runs"))?;
         let wanted = match &self.deployment.load_balancer {
-            Some(LoadBalancer::Made(made)) => Some(self.front(made, output).await?),
+            Some(LoadBalancer::Made(made)) => {
+                let front = self.front(made, &world).await?;
+                self.join(&world, Some(&front.target_group), output).await?;
+                self.settle(made, &front, output).await?;
+                Some(front.target_group)
+            }
             Some(LoadBalancer::TargetGroup { arn, .. }) => {
                 self.named_target_group(arn).await?;
+                self.join(&world, Some(arn), output).await?;
                 Some(arn.clone())
             }
             None => {
                 self.plain_security().await?;
+                self.join(&world, None, output).await?;
                 None
             }
         };
-        self.move_traffic(&world, wanted.as_deref(), output).await?;
+        self.leave(&world, wanted.as_deref()).await?;
         self.remove_stale(&world, wanted.as_deref(), output).await
     }
 
-    /// A load balancer with all that it needs: the ARN of its target group.
-    async fn front(self, made: &NewLoadBalancer, output: Output<'_>) -> Result<String, Error> {
+    /// A load balancer with all that it needs. Where its servers are in another target group of its, that one keeps
+    /// the traffic.
+    async fn front(self, made: &NewLoadBalancer, world: &World) -> Result<Front, Error> {
         let named = balancer_subnets(self.deployment, made);
         let of_servers = &self.target().subnets;
         let network = Network::of(self.aws(), named, &made.origin).await?;
@@ -60,16 +80,36 @@ impl Works<'_> {
             self.balancer(made, &network, &security),
             self.servers_security(Some(&security), vpc),
         )?;
-        let arn = balancer.load_balancer_arn().unwrap_or_default();
-        self.listener(made, arn, &target_group).await?;
-        self.elb_retag(&[arn.to_owned(), target_group.clone()]).await?;
-        self.mark(made, &security).await?;
-        output(&format!(
-            "`{}` answers on {}",
-            self.deployment.name,
-            balancer.dns_name().unwrap_or_default()
-        ));
-        Ok(target_group)
+        let arn = balancer.load_balancer_arn().unwrap_or_default().to_owned();
+        let of_it = world.target_groups_of(self.names());
+        let of_it = of_it.filter(|one| one.load_balancer_arns().contains(&arn));
+        let has_servers = |group: &&str| {
+            let mut groups = world.groups_of(&self.deployment.name);
+            groups.any(|one| one.target_group_arns().iter().any(|arn| arn == group))
+        };
+        let before =
+            of_it.filter_map(|one| one.target_group_arn()).filter(|arn| *arn != target_group);
+        let mut to: Forwards =
+            before.filter(has_servers).map(|group| (group.to_owned(), 1)).collect();
+        to.insert(target_group.clone(), i32::from(to.is_empty()));
+        self.listener(made, &arn, &to).await?;
+        let dns_name = balancer.dns_name.unwrap_or_default();
+        Ok(Front { balancer: arn, dns_name, target_group, security })
+    }
+
+    /// Once the servers are where they are to be.
+    async fn settle(
+        self,
+        made: &NewLoadBalancer,
+        front: &Front,
+        output: Output<'_>,
+    ) -> Result<(), Error> {
+        let Front { balancer, dns_name, target_group, security } = front;
+        self.listener(made, balancer, &[(target_group.clone(), 1)].into()).await?;
+        self.elb_retag(&[balancer.clone(), target_group.clone()]).await?;
+        self.mark(made, security).await?;
+        output(&format!("`{}` answers on {dns_name}", self.deployment.name));
+        Ok(())
     }
 
     /// Writes down, last, what only a call for each balancer would show: where it is not so, nothing is.

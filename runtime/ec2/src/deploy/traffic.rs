@@ -7,7 +7,7 @@ use super::works::Works;
 use super::world::{World, group_tags};
 use crate::aws::Refusal;
 use crate::wait::{Kind, Seen, Targets};
-use aws_sdk_autoscaling::types::AutoScalingGroup;
+use aws_sdk_autoscaling::types::{AutoScalingGroup, LifecycleState};
 use aws_sdk_elasticloadbalancingv2::types::TargetHealthStateEnum;
 use kiln::LoadBalancer;
 use kiln_engine::Error;
@@ -158,9 +158,9 @@ impl Works<'_> {
         }
     }
 
-    /// Where the front has changed so that servers with traffic must be attached elsewhere: does it, waits until they
-    /// are healthy there, and then takes them from where they were.
-    pub(super) async fn move_traffic(
+    /// Where the front has changed so that servers with traffic must be attached elsewhere: does it, and waits until they
+    /// are healthy there. They stay where they were, too: see `leave`.
+    pub(super) async fn join(
         self,
         world: &World,
         wanted: Option<&str>,
@@ -169,32 +169,38 @@ impl Works<'_> {
         let told = |refusal: Refusal| self.refused(refusal, "hand traffic to the servers");
         for group in world.groups_of(&self.deployment.name) {
             let name = group.auto_scaling_group_name().unwrap_or_default();
+            let is_in = |arn| group.target_group_arns().iter().any(|one| one == arn);
             let is_marked = group_tags(group).contains_key(ATTACHED);
-            let old: BTreeSet<String> = group
-                .target_group_arns()
-                .iter()
-                .filter(|arn| Some(arn.as_str()) != wanted)
-                .cloned()
-                .collect();
-            let is_there = wanted
-                .is_some_and(|wanted| group.target_group_arns().iter().any(|arn| arn == wanted));
+            let serves = is_marked || !group.target_group_arns().is_empty();
             match wanted {
-                Some(arn) if !is_there && (is_marked || !old.is_empty()) => {
-                    output(&format!("`{name}` moves to the new target group"));
+                Some(arn) if serves && !is_in(arn) => {
+                    output(&format!("`{name}` moves to another target group"));
                     self.attach_to(name, arn).await.map_err(told)?;
                     self.healthy_in(group, arn).await?;
                 }
-                None if !old.is_empty() => self.mark_attached(name, true).await.map_err(told)?,
+                None if serves && !is_marked => {
+                    self.mark_attached(name, true).await.map_err(told)?
+                }
                 _ => {}
             }
-            if wanted.is_some() && is_marked {
+        }
+        Ok(())
+    }
+
+    /// Takes servers from where they had traffic before.
+    pub(super) async fn leave(self, world: &World, wanted: Option<&str>) -> Result<(), Error> {
+        let told = |refusal: Refusal| self.refused(refusal, "hand traffic to the servers");
+        for group in world.groups_of(&self.deployment.name) {
+            let name = group.auto_scaling_group_name().unwrap_or_default();
+            if wanted.is_some() && group_tags(group).contains_key(ATTACHED) {
                 self.mark_attached(name, false).await.map_err(told)?;
             }
+            let mut old = group.target_group_arns().to_vec();
+            old.retain(|arn| Some(arn.as_str()) != wanted);
             if !old.is_empty() {
                 let autoscaling = &self.aws().autoscaling;
                 let call = autoscaling.detach_load_balancer_target_groups();
-                let call = call.auto_scaling_group_name(name);
-                let call = call.set_target_group_arns(Some(old.iter().cloned().collect()));
+                let call = call.auto_scaling_group_name(name).set_target_group_arns(Some(old));
                 call.send().await.map_err(|error| told(error.into()))?;
             }
         }
@@ -202,7 +208,11 @@ impl Works<'_> {
     }
 
     async fn healthy_in(self, group: &AutoScalingGroup, arn: &str) -> Result<(), Error> {
-        let ids: Vec<&str> = group.instances().iter().filter_map(|one| one.instance_id()).collect();
+        let serving = group
+            .instances()
+            .iter()
+            .filter(|one| one.lifecycle_state() == Some(&LifecycleState::InService));
+        let ids: Vec<&str> = serving.filter_map(|one| one.instance_id()).collect();
         let within = self.deployment.health.as_ref().map_or(HEALTHY_WITHIN_MS, |one| one.within_ms);
         let mut follower = self.inner.poller.follow(Kind::Targets, arn);
         let healthy = async {
