@@ -1,20 +1,23 @@
 use super::compare::kept;
-use super::turn::Turn;
+use super::turn::{Reading, Turn};
 use crate::Error;
 use crate::driver::HistoryEntry;
 use kiln::DeploymentNode;
 use std::cmp::Reverse;
 
 impl Turn<'_> {
-    /// Ends what a generation has taken the traffic for: writes it down, and removes what is not kept.
+    /// Ends what a generation has taken the traffic for: writes it down, and removes what is not kept of those that were
+    /// there when all was read, without those that are gone since.
     ///
     /// `ending` is written once, however often this is tried: what was begun at or after its own time is it.
     pub(super) async fn end(
         &self,
         node: &DeploymentNode,
-        history: &[HistoryEntry],
+        reading: &Reading,
+        gone: &[u32],
         ending: &HistoryEntry,
     ) -> Result<(), Error> {
+        let history = &reading.history;
         let is_it = |entry: &HistoryEntry| {
             let same = entry.generation == ending.generation && entry.action == ending.action;
             same && entry.failure.is_none() && entry.at >= ending.at
@@ -24,15 +27,13 @@ impl Turn<'_> {
             entry.ms = self.ms();
             self.lease.record(&entry).await?;
         }
-        let observed = self.read().await?.observed;
-        let generations = observed.map(|observed| observed.generations).unwrap_or_default();
         let served = |number| {
             let of = |entry: &HistoryEntry| entry.failure.is_none() && entry.generation == number;
             history.iter().rposition(of)
         };
-        let idle = generations.iter().filter(|found| !found.attached);
-        let mut idle: Vec<u32> = idle.map(|found| found.number).collect();
-        idle.retain(|number| *number != ending.generation);
+        let generations = reading.observed.iter().flat_map(|observed| &observed.generations);
+        let mut idle: Vec<u32> = generations.map(|found| found.number).collect();
+        idle.retain(|number| *number != ending.generation && !gone.contains(number));
         idle.sort_by_key(|number| Reverse((served(*number), *number)));
         // What never served is no generation to go back to; where nothing is written down of any, all may have.
         let could_serve = |number: u32| served(number).is_some() || history.is_empty();

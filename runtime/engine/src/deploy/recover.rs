@@ -45,7 +45,7 @@ impl Turn<'_> {
         let well =
             generation.attached && alone && healthy(generation) >= generation.capacity.desired;
         if let (true, Some(intent)) = (unfinished.switched || well, intent) {
-            self.end(&intent.ending.deployment, &reading.history, &intent.ending).await?;
+            self.end(&intent.ending.deployment, reading, &[], &intent.ending).await?;
             return Ok(Recovered::Settled);
         }
         let generations = reading.observed.iter().flat_map(|observed| &observed.generations);

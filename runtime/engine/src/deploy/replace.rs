@@ -86,7 +86,7 @@ impl Turn<'_> {
         let to = switch.to;
         let error = match gone {
             Ok(()) => {
-                let ended = self.end(&goal.node, &reading.history, ending).await;
+                let ended = self.end(&goal.node, reading, &switch.removed, ending).await;
                 return match ended {
                     Ok(()) => {
                         let phase =

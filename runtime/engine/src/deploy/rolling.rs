@@ -35,6 +35,7 @@ impl Switch<'_> {
             self.bears_the_traffic(all, self.deadline()).await?;
             self.turn.detach(self.node, old.generation).await?;
             self.turn.remove(old.generation).await?;
+            self.removed.push(old.generation);
         }
         match self.capacity == held(all) {
             true => Ok(()),

@@ -29,6 +29,8 @@ pub(super) struct Switch<'a> {
     pub(super) is_new: bool,
     /// Whether a generation has lost its traffic for good: there is no way back from there, only on.
     pub(super) switched: bool,
+    /// The old generations that are removed.
+    pub(super) removed: Vec<u32>,
 }
 
 /// A generation that had the traffic, and how many servers.
@@ -62,6 +64,7 @@ impl<'a> Switch<'a> {
             kept: false,
             is_new: generations.iter().all(|found| found.number != to),
             switched: false,
+            removed: Vec::new(),
         }
     }
 
