@@ -74,9 +74,10 @@ impl Works<'_> {
                 () = self.inner.poller.interruption() => return Err(Error::interrupted()),
                 seen = follower.next() => seen,
             };
-            match seen.map_err(|refusal| self.refused(refusal, "see the servers"))? {
-                Seen::Absent => return Ok(()),
-                _ => {}
+            if let Seen::Absent =
+                seen.map_err(|refusal| self.refused(refusal, "see the servers"))?
+            {
+                return Ok(());
             }
         }
     }

@@ -35,7 +35,7 @@ fn is_unseen(refusal: &Refusal) -> bool {
         || refusal.code() == "ValidationError"
             && ["does not exist", "not found", "valid fully-formed launch template"]
                 .iter()
-                .any(|text| says(&text))
+                .any(says)
 }
 
 #[cfg(test)]

@@ -201,7 +201,11 @@ impl Works<'_> {
                 let autoscaling = &self.aws().autoscaling;
                 let call = autoscaling.detach_load_balancer_target_groups();
                 let call = call.auto_scaling_group_name(name).set_target_group_arns(Some(old));
-                call.send().await.map_err(|error| told(error.into()))?;
+                match call.send().await.map_err(Refusal::from) {
+                    // Somebody has removed it, and with it whatever was attached.
+                    Err(refusal) if is_gone(&refusal) => {}
+                    done => done.map(drop).map_err(told)?,
+                }
             }
         }
         Ok(())
@@ -225,7 +229,7 @@ impl Works<'_> {
                         Some(TargetHealthStateEnum::Healthy | TargetHealthStateEnum::Unavailable)
                     )
                 };
-                if ids.iter().all(|id| is_healthy(&id)) {
+                if ids.iter().all(is_healthy) {
                     return Ok(());
                 }
             }
@@ -241,4 +245,8 @@ impl Works<'_> {
             .at(self.origin())),
         }
     }
+}
+
+fn is_gone(refusal: &Refusal) -> bool {
+    refusal.is_not_found() || refusal.message().contains("not found")
 }

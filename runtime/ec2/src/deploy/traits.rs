@@ -4,6 +4,9 @@ use super::names::{declared_tags, hash, word};
 use kiln::{DeploymentNode, LoadBalancer, NewLoadBalancer, Volume};
 use kiln_engine::driver::{Declared, Traits};
 
+#[cfg(test)]
+mod tests;
+
 /// In place of subnets that nobody named.
 pub(super) const DEFAULT_SUBNETS: &str = "those of the default VPC";
 
