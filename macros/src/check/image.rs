@@ -142,6 +142,9 @@ impl Image<'_> {
         if body.entries.is_empty() {
             self.sink.error(&name, diag::empty_layer(&name.to_string()));
         }
+        if name == "base" || name == "image" {
+            self.sink.check(&name, rules::layer(&name.to_string()));
+        }
         let mut steps = Vec::new();
         for entry in body.entries {
             match entry {

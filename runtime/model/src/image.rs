@@ -100,7 +100,7 @@ impl Image {
             builder.check(problems);
         }
         for (index, layer) in self.layers.iter().enumerate() {
-            problems.check(&layer.origin, rules::node(&layer.name));
+            problems.check(&layer.origin, rules::layer(&layer.name));
             if self.layers[..index].iter().any(|earlier| earlier.name == layer.name) {
                 problems.push(
                     &layer.origin,

@@ -123,9 +123,32 @@ pub fn node(text: &str) -> Result<(), Fault> {
     ))
 }
 
+/// The name of a layer: `base` and `image` are what plans and records call the base of an image, and the image itself.
+///
+/// # Errors
+/// When it is not well formed, or one of these.
+pub fn layer(text: &str) -> Result<(), Fault> {
+    let what = match text {
+        "base" => "what an image starts from",
+        "image" => "the image itself",
+        _ => return node(text),
+    };
+    Err(Fault::new(format!("a layer cannot be named `{text}`: that is {what}"))
+        .help("give it a name that says what it adds"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_layer_is_not_named_as_what_every_image_has() {
+        assert_eq!(layer("site"), Ok(()));
+        assert_eq!(layer("base-packages"), Ok(()));
+        for bad in ["base", "image", "a b", ""] {
+            assert!(layer(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn names_are_judged() {
