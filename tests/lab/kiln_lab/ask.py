@@ -45,7 +45,7 @@ def call(lab: dict[str, Any], path: str) -> Any:
 
 
 def status(options: argparse.Namespace) -> int:
-    """One line for each lab, one for each of its instances."""
+    """One line for each lab, one for each of its instances and load balancers."""
     names = sorted(p.parent.name for p in options.state.glob(f"*/{DESCRIPTION}"))
     if not names:
         sys.stdout.write("no lab is up\n")
@@ -61,6 +61,10 @@ def status(options: argparse.Namespace) -> int:
             sys.stdout.write(
                 "  {id}  {state:<13} {address:<15} {type:<10} {image}  {name}\n".format(**instance).rstrip() + "\n"
             )
+        for balancer in seen["balancers"]:
+            ports = " ".join(f"{balancer['address']}:{port}" for port in balancer["ports"])
+            targets = f"{sum(t.endswith(' healthy') for t in balancer['targets'])}/{len(balancer['targets'])} healthy"
+            sys.stdout.write(f"  {balancer['name']}  {balancer['state']}  {ports}  {targets}\n")
     return 0
 
 

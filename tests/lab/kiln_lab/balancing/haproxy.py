@@ -22,7 +22,7 @@ PATIENCE = 10.0
 """Seconds until a new process answers on its socket."""
 
 # Nothing happens before the first line on its input: by then the journal knows the process. A lab that died says nothing.
-_LAUNCH = 'read -r go || exit 1; exec haproxy "$@" < /dev/null'
+_LAUNCH = 'read -r go || exit 1; PATH="$PATH:/usr/sbin" exec haproxy "$@" < /dev/null'
 
 
 class HAProxy:

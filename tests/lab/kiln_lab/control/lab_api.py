@@ -1,6 +1,6 @@
 """The lab's own endpoint, `/_lab/…`: what a test asks and changes while the lab runs.
 
-    GET  /_lab/status              instances, images, snapshots, volumes; how many calls were made
+    GET  /_lab/status              instances, images, snapshots, volumes, balancers, groups; how many calls were made
     GET  /_lab/calls?since=MARK    the calls after MARK (0: all), and the next mark
     GET  /_lab/console/INSTANCE    the argv of a root shell in the instance's machine
     GET  /_lab/misbehaviour        what the lab does on purpose
@@ -12,6 +12,10 @@ from __future__ import annotations
 import json
 from typing import Any
 from urllib.parse import parse_qs
+
+from moto.autoscaling.models import autoscaling_backends
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.elbv2.models import elbv2_backends
 
 from ..errors import LabError
 from .backend import LabBackend
@@ -105,5 +109,29 @@ class LabApi:
                 "images": {i.id: i.name for i in self._backend.amis.values()},
                 "snapshots": {s.id: s.status for s in self._backend.snapshots.values()},
                 "volumes": {v.id: v.status for v in self._backend.volumes.values()},
+                "balancers": self._balancers(),
+                "groups": {
+                    group.name: {"desired": group.desired_capacity, "instances": [m.instance.id for m in group.instances]}
+                    for group in autoscaling_backends[DEFAULT_ACCOUNT_ID][self._plane.region].autoscaling_groups.values()
+                },
                 "calls": self._calls.since(0)["mark"],
             }
+
+    def _balancers(self) -> list[dict[str, Any]]:
+        elb = elbv2_backends[DEFAULT_ACCOUNT_ID][self._plane.region]
+        return [
+            {
+                "name": balancer.name,
+                "type": balancer.type,
+                "state": balancer.state,
+                "address": balancer.address,
+                "ports": sorted(int(listener.port) for listener in balancer.listeners.values()),
+                "targets": [
+                    f"{shown['Target']['Id']} {shown['TargetHealth']['State']}"
+                    for group in elb.target_groups.values()
+                    if balancer.arn in group.load_balancer_arns
+                    for shown in group.shown([])
+                ],
+            }
+            for balancer in elb.load_balancers.values()
+        ]
