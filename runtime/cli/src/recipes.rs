@@ -114,6 +114,22 @@ impl<'a> Recipes<'a> {
         })
     }
 
+    /// The error for a name that neither an image nor a deployment has.
+    pub(crate) fn unknown(&self, name: &str) -> Error {
+        let deployments = self.document.deployments().iter().map(|one| one.name.as_str());
+        if self.document.deployments().is_empty() {
+            return self.unknown_image(name);
+        }
+        let images = self.document.images().iter().map(|image| image.name.as_str());
+        let deployments: Vec<&str> = deployments.collect();
+        let images: Vec<&str> = images.collect();
+        Error::input(format!("no deployment and no image is named `{name}`")).help(format!(
+            "the recipes deploy {}; their images are {}",
+            deployments.join(", "),
+            images.join(", ")
+        ))
+    }
+
     fn unknown_image(&self, name: &str) -> Error {
         let known: Vec<&str> =
             self.document.images().iter().map(|image| image.name.as_str()).collect();

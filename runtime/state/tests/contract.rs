@@ -149,6 +149,22 @@ async fn a_name_never_leads_out_of_the_state() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
+#[tokio::test]
+async fn a_bucket_that_is_not_there_is_named_in_one_line() {
+    let server = s3::Server::start();
+    let state = Shared::in_bucket(s3::bucket_named("nobodys", &server.endpoint()).await, MINUTE);
+    let error = state.history("production").await.unwrap_err();
+    let message = error.chain();
+    assert!(
+        message.contains("`s3://nobodys/team/kiln`") && message.contains("NoSuchBucket"),
+        "{message}"
+    );
+    assert_eq!(message.lines().count(), 1, "{message}");
+    assert!(error.help_text().unwrap().contains("make the bucket"));
+    let refused = state.lease("production", &holder("a"), NO_WAIT).await.err().unwrap();
+    assert!(matches!(refused, kiln_engine::driver::NotYours::Failed(_)), "{refused:?}");
+}
+
 /// Each of two processes takes part in 100 races; for each, one line with `1` if it has won.
 #[test]
 fn of_two_processes_that_race_exactly_one_has_the_lease() {

@@ -16,10 +16,16 @@ pub(crate) async fn execute(
     recipes: Recipes<'_>,
     report: &Report,
 ) -> Ended {
-    let is_image = |name: &String| recipes.deployment(name).is_none();
-    let (images, deployed): (Vec<String>, Vec<String>) =
-        args.names.iter().cloned().partition(is_image);
-    if recipes.document.deployments().is_empty() || (deployed.is_empty() && !images.is_empty()) {
+    let deployments = recipes.document.deployments();
+    let is_deployment = |name: &String| recipes.deployment(name).is_some();
+    let is_image =
+        |name: &String| recipes.document.images().iter().any(|image| image.name == *name);
+    let unknown = args.names.iter().filter(|name| !is_image(name) && !is_deployment(name));
+    let errors: Vec<Error> = unknown.map(|name| recipes.unknown(name)).collect();
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    if deployments.is_empty() || (!args.names.is_empty() && !args.names.iter().any(is_deployment)) {
         if args.out.is_some() {
             return Err(vec![
                 Error::input("a plan of images alone is not written down")
@@ -28,11 +34,11 @@ pub(crate) async fn execute(
         }
         return of_images(global, args, recipes, report).await;
     }
-    if let Some(image) = images.first() {
-        let message = format!("`{image}` is no deployment, and others that are named are");
+    if let Some(image) = args.names.iter().find(|name| !is_deployment(name)) {
+        let message = format!("`{image}` is an image, and deployments are named beside it");
         return Err(vec![
             Error::input(message)
-                .help("plan images and deployments apart; a deployment's plan has its image in it"),
+                .help("leave it out, or plan it apart: a deployment's plan has its image in it"),
         ]);
     }
     let interrupted = interruption(report.clone());

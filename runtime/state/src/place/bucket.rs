@@ -1,3 +1,4 @@
+use super::refusal::Refusal;
 use super::{Credential, Credentials, Object, Place, Put};
 use async_trait::async_trait;
 use kiln_engine::Error;
@@ -78,15 +79,9 @@ impl Bucket {
     }
 
     fn failed(&self, doing: &str, path: &str, error: StoreError) -> Error {
-        let message = format!("cannot {doing} `{path}` of the state `{}`", self.name);
-        let help = match &error {
-            StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. } => {
-                "these credentials need `s3:GetObject`, `s3:PutObject`, `s3:DeleteObject` and `s3:ListBucket` there"
-            }
-            StoreError::NotFound { .. } => "make the bucket, or name another place with `--state`",
-            _ => "look at the bucket, its region and the endpoint; `--state` names another place",
-        };
-        Error::environment(message).help(help).caused_by(error)
+        let refusal = Refusal::of(&error);
+        let message = format!("cannot {doing} `{path}` of the state `{}`: {refusal}", self.name);
+        Error::environment(message).help(refusal.help())
     }
 
     async fn write(
@@ -109,7 +104,9 @@ impl Place for Bucket {
     async fn get(&self, path: &str) -> Result<Option<Object>, Error> {
         let failed = |error| self.failed("read", path, error);
         let got = match self.s3.get(&self.path(path)).await {
-            Err(StoreError::NotFound { source, .. }) if !is_no_bucket(source.as_ref()) => {
+            Err(StoreError::NotFound { source, .. })
+                if !Refusal::of(source.as_ref()).is_no_bucket() =>
+            {
                 return Ok(None);
             }
             got => got.map_err(failed)?,
@@ -149,7 +146,11 @@ impl Place for Bucket {
 
     async fn remove(&self, path: &str) -> Result<(), Error> {
         match self.s3.delete(&self.path(path)).await {
-            Err(StoreError::NotFound { source, .. }) if !is_no_bucket(source.as_ref()) => Ok(()),
+            Err(StoreError::NotFound { source, .. })
+                if !Refusal::of(source.as_ref()).is_no_bucket() =>
+            {
+                Ok(())
+            }
             removed => removed.map_err(|error| self.failed("remove", path, error)),
         }
     }
@@ -162,18 +163,6 @@ impl Place for Bucket {
         names.sort();
         Ok(names)
     }
-}
-
-/// Whether what was not found is the bucket itself.
-fn is_no_bucket(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if error.to_string().contains("NoSuchBucket") {
-            return true;
-        }
-        next = error.source();
-    }
-    false
 }
 
 #[derive(Debug)]

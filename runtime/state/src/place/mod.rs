@@ -4,6 +4,7 @@
 mod bucket;
 mod credentials;
 mod folder;
+mod refusal;
 
 pub use bucket::Bucket;
 pub use credentials::{Credential, Credentials};

@@ -66,7 +66,11 @@ impl Drop for Server {
 }
 
 pub async fn bucket(endpoint: &str) -> Bucket {
-    Bucket::open((BUCKET, "team/kiln"), Some("us-east-1"), Some(endpoint), Arc::new(Test))
+    bucket_named(BUCKET, endpoint).await
+}
+
+pub async fn bucket_named(name: &str, endpoint: &str) -> Bucket {
+    Bucket::open((name, "team/kiln"), Some("us-east-1"), Some(endpoint), Arc::new(Test))
         .await
         .unwrap()
 }
