@@ -25,8 +25,9 @@ impl Turn<'_> {
             self.prepare(node).await?;
         }
         let capacity = wanted(node.replicas, Some(current.capacity));
+        let switch = Switch::new(self, goal, number, &[], capacity);
         if current.capacity != capacity || current.running != goal.declared.running {
-            self.resize(node, number, capacity).await?;
+            switch.resize(current.attached, current.capacity, capacity).await?;
         }
         let grows = current.capacity.desired < capacity.desired;
         let lost = !current.attached;
@@ -38,7 +39,6 @@ impl Turn<'_> {
         }
         let mut ended = Ok(());
         if grows || lost {
-            let switch = Switch::new(self, goal, number, &[], capacity);
             self.say(Some(number), DeployPhase::Checking);
             ended = switch.healthy(capacity.desired, true, switch.deadline()).await.map(drop);
         }

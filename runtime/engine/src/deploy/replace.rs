@@ -123,10 +123,13 @@ impl Turn<'_> {
                     false => Err(and(error, &format!("generation {old} serves as before"))),
                 }
             }
-            Ok(Undone::BothServe) => {
-                let help = format!(
-                    "generation {old} cannot bear the traffic alone, so {to} serves beside it; deploy what works"
-                );
+            Ok(Undone::StillServes) => {
+                let help = match old.is_empty() {
+                    true => format!("generation {to} stays, because nothing else serves"),
+                    false => format!(
+                        "generation {old} cannot bear the traffic alone, so {to} serves beside it; deploy what works"
+                    ),
+                };
                 Err(and(error, &help))
             }
             Err(left) => {

@@ -126,10 +126,32 @@ impl<'a> Switch<'a> {
         }
         match found {
             Some(found) if found.capacity != capacity => {
-                self.turn.resize(self.node, self.to, capacity).await
+                self.resize(found.attached, found.capacity, capacity).await
             }
             _ => Ok(()),
         }
+    }
+
+    /// Makes how many servers it has. Where it has traffic and gets fewer, only when enough healthy ones stay even if those
+    /// that go are healthy; or when there are none to lose.
+    pub(super) async fn resize(
+        &self,
+        attached: bool,
+        now: Capacity,
+        capacity: Capacity,
+    ) -> Result<(), Error> {
+        let go = now.desired.saturating_sub(capacity.desired);
+        if attached && go > 0 {
+            let needed = go + capacity.min;
+            let enough = |generation: Option<&Generation>| {
+                generation.map(healthy).is_some_and(|count| count == 0 || count >= needed)
+            };
+            let waited = self.turn.watch(self.node, self.to, within(self.node), &enough).await?;
+            if let Waited::OutOfTime(last) = waited {
+                return Err(self.unhealthy(last.as_ref(), needed).await);
+            }
+        }
+        self.turn.resize(self.node, self.to, capacity).await
     }
 
     /// The generation, as far as it is there.

@@ -10,8 +10,8 @@ use std::time::Duration;
 pub(super) enum Undone {
     /// The old generations serve as before, and nothing of the new one is left.
     Wholly,
-    /// The old generations cannot bear the traffic alone: the new one keeps it too.
-    BothServe,
+    /// The old generations, if there are any, cannot bear the traffic alone: the new one keeps it too.
+    StillServes,
 }
 
 impl Switch<'_> {
@@ -24,9 +24,8 @@ impl Switch<'_> {
         }
         let new = self.turn.look_at(self.node, self.to).await?;
         if let Some(new) = new.filter(|new| new.attached) {
-            let serves = healthy(&new) > 0;
-            if serves && !self.from.is_empty() && !self.old_ones_suffice().await? {
-                return Ok(Undone::BothServe);
+            if healthy(&new) > 0 && !self.may_go().await? {
+                return Ok(Undone::StillServes);
             }
             self.turn.detach(self.node, self.to).await?;
         }
@@ -44,6 +43,15 @@ impl Switch<'_> {
                 self.turn.resize(self.node, old.generation, old.capacity).await
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Whether the new generation, which has healthy servers, may lose its traffic.
+    async fn may_go(&self) -> Result<bool, Error> {
+        match self.from.is_empty() {
+            // The first generation that this run has made may go; one that it found at work may not.
+            true => Ok(self.is_new),
+            false => self.old_ones_suffice().await,
         }
     }
 
