@@ -31,6 +31,11 @@ impl Driver for Amazon {
         true
     }
 
+    /// Nothing here is busy while instances work: it bounds how many there are at once.
+    fn jobs(&self) -> usize {
+        8
+    }
+
     async fn target(&self, images: &[&ImageNode]) -> Result<Target, Vec<Error>> {
         let said: Vec<(&ImageNode, &Ec2)> =
             images.iter().filter_map(|image| Some((*image, recipe(image)?))).collect();
