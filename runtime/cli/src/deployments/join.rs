@@ -30,7 +30,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_ends_in_another_order_comes_in_that_of_the_question() {
-        let (first, on_first) = oneshot::channel();
+        let (first, on_first) = oneshot::channel::<u32>();
         let (second, on_second) = oneshot::channel::<u32>();
         let both = join_all(vec![
             Box::pin(async move { on_first.await.unwrap_or(0) })

@@ -16,7 +16,7 @@ pub(super) fn line(
         }
         DeployPhase::Done { action, ms } => {
             let generation = of(generation);
-            format!(" deployed {deployment}: {action}{generation} in {}", plain::time(*ms))
+            format!("    done {deployment}: {action}{generation} in {}", plain::time(*ms))
         }
         DeployPhase::Failed { message, origin, help, output } => {
             let mut text = format!("  failed {deployment}\n");

@@ -44,7 +44,7 @@ impl Place for Folder {
     }
 
     async fn get(&self, path: &str) -> Result<Option<Object>, Error> {
-        self.blocking(path, "read", |path| read(path)).await
+        self.blocking(path, "read", read).await
     }
 
     async fn put(&self, path: &str, bytes: Vec<u8>, over: Option<&str>) -> Result<Put, Error> {
