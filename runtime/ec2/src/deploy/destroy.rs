@@ -25,7 +25,7 @@ pub(super) async fn belongings(inner: &Inner, deployment: &str) -> Result<Vec<Be
     let belonging =
         |kind, id: Option<&str>| Belonging { kind, id: id.unwrap_or_default().to_owned() };
     let mut all = Vec::new();
-    for group in &world.groups {
+    for group in world.groups.values().flatten() {
         all.push(belonging("auto scaling group", group.auto_scaling_group_name()));
     }
     all.extend(world.instances.keys().map(|id| belonging("instance", Some(id))));
@@ -39,7 +39,7 @@ pub(super) async fn belongings(inner: &Inner, deployment: &str) -> Result<Vec<Be
         all.push(belonging("launch template", Some(&template)));
     }
     // That of the servers names that of the balancer.
-    let mut securities: Vec<_> = world.securities.iter().collect();
+    let mut securities: Vec<_> = world.securities.values().flatten().collect();
     securities.sort_by_key(|one| !one.group_name().is_some_and(|name| name.ends_with(SERVERS)));
     all.extend(securities.iter().map(|one| belonging("security group", one.group_id())));
     Ok(all)

@@ -16,15 +16,16 @@ const BALANCERS: i32 = 400;
 /// has servers. Of what does not bear our tags only target groups are looked at, which ours are attached to.
 #[derive(Debug, Default)]
 pub(super) struct World {
-    /// Those that nobody has begun to delete.
-    pub(super) groups: Vec<AutoScalingGroup>,
+    /// By deployment: those that nobody has begun to delete.
+    pub(super) groups: BTreeMap<String, Vec<AutoScalingGroup>>,
     /// By id: those that are not terminated.
     pub(super) instances: BTreeMap<String, Instance>,
-    pub(super) securities: Vec<SecurityGroup>,
-    /// All of the region: whose they are, their names say.
-    pub(super) balancers: Vec<LoadBalancer>,
-    /// All of the region.
-    pub(super) target_groups: Vec<TargetGroup>,
+    /// By deployment, and what it is for.
+    pub(super) securities: BTreeMap<(String, String), Vec<SecurityGroup>>,
+    /// By name: all of the region.
+    balancers: BTreeMap<String, LoadBalancer>,
+    /// By name: all of the region.
+    target_groups: BTreeMap<String, TargetGroup>,
     /// By target group: those that ours are attached to.
     pub(super) targets: BTreeMap<String, Targets>,
 }
@@ -52,12 +53,11 @@ impl World {
             securities(aws, ours()),
         )?;
         let mut world = Self { groups, instances, securities, ..Self::default() };
+        let groups = world.groups.values().flatten();
         let attached: BTreeSet<String> =
-            world.groups.iter().flat_map(|group| group.target_group_arns().to_vec()).collect();
-        let is_balancer = |one: &SecurityGroup| {
-            tags::read(one.tags()).get(ROLE).is_some_and(|role| role == BALANCER)
-        };
-        if attached.is_empty() && !world.securities.iter().any(is_balancer) {
+            groups.flat_map(|group| group.target_group_arns().iter().cloned()).collect();
+        let has_balancer = world.securities.keys().any(|(_, role)| role == BALANCER);
+        if attached.is_empty() && !has_balancer {
             return Ok(world);
         }
         let attached: Vec<String> = attached.into_iter().collect();
@@ -68,40 +68,32 @@ impl World {
 
     /// The names of deployments of which there is anything.
     pub(super) fn deployments(&self) -> BTreeSet<String> {
-        let groups = self.groups.iter().map(group_tags);
-        let securities = self.securities.iter().map(|one| tags::read(one.tags()));
-        groups.chain(securities).filter_map(|mut tags| tags.remove(DEPLOYMENT)).collect()
+        let of_securities = self.securities.keys().map(|(deployment, _)| deployment);
+        self.groups.keys().chain(of_securities).cloned().collect()
     }
 
     pub(super) fn groups_of(&self, deployment: &str) -> impl Iterator<Item = &AutoScalingGroup> {
-        let of = move |group: &&AutoScalingGroup| {
-            group_tags(group).get(DEPLOYMENT).is_some_and(|name| name == deployment)
-        };
-        self.groups.iter().filter(of)
+        self.groups.get(deployment).into_iter().flatten()
     }
 
     /// The security group with a role.
     pub(super) fn security(&self, deployment: &str, role: &str) -> Option<&SecurityGroup> {
-        self.securities.iter().find(|one| {
-            let tags = tags::read(one.tags());
-            let is = |name: &str, value: &str| tags.get(name).is_some_and(|is| is == value);
-            is(DEPLOYMENT, deployment) && is(ROLE, role)
-        })
+        self.securities.get(&(deployment.to_owned(), role.to_owned()))?.first()
     }
 
     pub(super) fn balancers_of(&self, names: Names<'_>) -> impl Iterator<Item = &LoadBalancer> {
-        let short = names.short();
-        self.balancers.iter().filter(move |one| is_named(one.load_balancer_name(), &short))
+        named(&self.balancers, names.short())
     }
 
     pub(super) fn target_groups_of(&self, names: Names<'_>) -> impl Iterator<Item = &TargetGroup> {
-        let short = names.short();
-        self.target_groups.iter().filter(move |one| is_named(one.target_group_name(), &short))
+        named(&self.target_groups, names.short())
     }
 }
 
-fn is_named(name: Option<&str>, beginning: &str) -> bool {
-    name.is_some_and(|name| name.starts_with(beginning))
+/// Those whose names begin alike.
+fn named<T>(all: &BTreeMap<String, T>, beginning: String) -> impl Iterator<Item = &T> {
+    let from = all.range(beginning.clone()..);
+    from.take_while(move |(name, _)| name.starts_with(&beginning)).map(|(_, one)| one)
 }
 
 /// The tags of a group.
@@ -121,7 +113,7 @@ async fn groups(
     aws: &Aws,
     project: &str,
     deployment: Option<&str>,
-) -> Result<Vec<AutoScalingGroup>, Refusal> {
+) -> Result<BTreeMap<String, Vec<AutoScalingGroup>>, Refusal> {
     let of = |name: &str, value: &str| {
         GroupFilter::builder().name(format!("tag:{name}")).values(value).build()
     };
@@ -131,11 +123,12 @@ async fn groups(
         call = call.filters(of(DEPLOYMENT, &tags::value(name)));
     }
     let mut pages = call.into_paginator().items().send();
-    let mut all = Vec::new();
+    let mut all: BTreeMap<String, Vec<AutoScalingGroup>> = BTreeMap::new();
     while let Some(group) = pages.next().await {
         let group = group?;
-        if !is_going(&group) && group_tags(&group).contains_key(DEPLOYMENT) {
-            all.push(group);
+        let deployment = group_tags(&group).remove(DEPLOYMENT);
+        if let Some(deployment) = deployment.filter(|_| !is_going(&group)) {
+            all.entry(deployment).or_default().push(group);
         }
     }
     Ok(all)
@@ -155,33 +148,55 @@ async fn instances(aws: &Aws, ours: Vec<Filter>) -> Result<BTreeMap<String, Inst
     Ok(all)
 }
 
-async fn securities(aws: &Aws, ours: Vec<Filter>) -> Result<Vec<SecurityGroup>, Refusal> {
+async fn securities(
+    aws: &Aws,
+    ours: Vec<Filter>,
+) -> Result<BTreeMap<(String, String), Vec<SecurityGroup>>, Refusal> {
     let call = aws.ec2.describe_security_groups().set_filters(Some(ours));
     let mut pages = call.into_paginator().items().send();
-    let mut all = Vec::new();
+    let mut all: BTreeMap<_, Vec<SecurityGroup>> = BTreeMap::new();
     while let Some(group) = pages.next().await {
-        all.push(group?);
+        let group = group?;
+        let mut tags = tags::read(group.tags());
+        let role = tags.remove(ROLE).unwrap_or_default();
+        if let Some(deployment) = tags.remove(DEPLOYMENT) {
+            all.entry((deployment, role)).or_default().push(group);
+        }
     }
     Ok(all)
 }
 
-async fn balancers(aws: &Aws) -> Result<Vec<LoadBalancer>, Refusal> {
+async fn balancers(aws: &Aws) -> Result<BTreeMap<String, LoadBalancer>, Refusal> {
     let mut pages =
         aws.elb.describe_load_balancers().page_size(BALANCERS).into_paginator().items().send();
-    let mut all = Vec::new();
+    let mut all = BTreeMap::new();
     while let Some(one) = pages.next().await {
-        all.push(one?);
+        let one = one?;
+        all.insert(one.load_balancer_name().unwrap_or_default().to_owned(), one);
     }
     Ok(all)
 }
 
-/// All target groups of the region.
-pub(super) async fn target_groups(aws: &Aws) -> Result<Vec<TargetGroup>, Refusal> {
+async fn target_groups(aws: &Aws) -> Result<BTreeMap<String, TargetGroup>, Refusal> {
     let mut pages =
         aws.elb.describe_target_groups().page_size(BALANCERS).into_paginator().items().send();
-    let mut all = Vec::new();
+    let mut all = BTreeMap::new();
     while let Some(one) = pages.next().await {
-        all.push(one?);
+        let one = one?;
+        all.insert(one.target_group_name().unwrap_or_default().to_owned(), one);
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_a_deployments_is_found_by_how_its_name_begins() {
+        let all = ["kiln-a-1-x", "kiln-ab-1-x", "kiln-ab-1-y", "kiln-ab-2-x", "kiln-b"];
+        let all = all.map(|name| (name.to_owned(), name)).into();
+        let found: Vec<_> = named(&all, "kiln-ab-1-".into()).collect();
+        assert_eq!(found, [&"kiln-ab-1-x", &"kiln-ab-1-y"]);
+    }
 }
