@@ -1,9 +1,13 @@
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Not `/tmp`, which may be memory: disks are compared here.
 const ABOVE: &str = "/var/tmp";
 const NAME: &str = "kiln-bench-";
+
+/// The directory of a place in which another file system may be mounted.
+pub(super) const MOUNTED: &str = "mounted";
 
 /// A directory for one benchmark, gone when it ends, and when the next begins if it was killed.
 #[derive(Debug)]
@@ -45,6 +49,8 @@ fn sweep() -> Result<()> {
         let dead = |pid: &str| !Path::new("/proc").join(pid).exists();
         if pid.is_some_and(|pid| pid.parse::<u32>().is_ok() && dead(pid)) {
             let path = entry.path();
+            // Where nothing is mounted it says so, and that is as well.
+            let _ = Command::new("umount").arg("-q").arg(path.join(MOUNTED)).output();
             std::fs::remove_dir_all(&path)
                 .with_context(|| format!("cannot remove `{}`", path.display()))?;
         }

@@ -1,6 +1,7 @@
 //! Kiln's SSH beside Ansible, pyinfra, scp and rsync, all against one server of OpenSSH on loopback.
 
 mod ansible;
+mod disk;
 mod kiln;
 mod pyinfra;
 mod server;
