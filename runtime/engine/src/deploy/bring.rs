@@ -11,7 +11,7 @@ impl Turn<'_> {
     /// Makes the deployment be as declared: what was begun comes to its end first, then a fresh look says what differs.
     pub(super) async fn deploy(&self, work: &Work<'_>) -> Result<Outcome, Error> {
         let Work { desired, planned, .. } = *work;
-        let mut reading = self.read().await?;
+        let reading = self.read().await?;
         if self.run.options.exact {
             let now = self.known(&reading, planned).plan(desired);
             if now.world != planned.world {
@@ -19,14 +19,11 @@ impl Turn<'_> {
             }
         }
         let goal = Goal::declared(self.deployer, desired);
-        let recovered = self.recover(&goal, &reading).await?;
+        let (recovered, reading) = self.recover(&goal, reading).await?;
         if let Recovered::GoesOn(to) = recovered {
             let replacement = self.begun(&reading, to, "deploy");
             let generation = self.replace(&goal, &reading, replacement).await?;
             return Ok(Outcome::Deployed { generation });
-        }
-        if recovered == Recovered::Settled {
-            reading = self.read().await?;
         }
         let now = self.known(&reading, planned).plan(desired);
         let why: Vec<String> = now.reasons.iter().map(ToString::to_string).collect();

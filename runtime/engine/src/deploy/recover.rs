@@ -7,6 +7,9 @@ use crate::Error;
 use crate::driver::Intent;
 use crate::event::DeployPhase;
 
+/// How many that died one upon the other are looked after at once.
+const DEPTH: usize = 4;
+
 /// What became of what a run that is dead has begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Recovered {
@@ -14,17 +17,34 @@ pub(super) enum Recovered {
     Nothing,
     /// It is what is declared: this generation is to take the traffic.
     GoesOn(u32),
-    /// It is ended, undone, or one more generation that another one takes the traffic from.
+    /// It is ended or undone; there may be more.
     Settled,
+    /// It is one more generation that another one takes the traffic from.
+    Serves,
 }
 
 impl Turn<'_> {
-    /// Brings what somebody has begun and not ended to where this run can go on.
+    /// Brings what somebody has begun and not ended to where this run can go on, and returns what is there then.
     pub(super) async fn recover(
         &self,
         goal: &Goal<'_>,
-        reading: &Reading,
-    ) -> Result<Recovered, Error> {
+        mut reading: Reading,
+    ) -> Result<(Recovered, Reading), Error> {
+        let mut before = Recovered::Nothing;
+        for _ in 0..DEPTH {
+            match self.recover_one(goal, &reading).await? {
+                Recovered::Settled => {
+                    before = Recovered::Settled;
+                    reading = self.read().await?;
+                }
+                Recovered::Nothing => break,
+                found => return Ok((found, reading)),
+            }
+        }
+        Ok((before, reading))
+    }
+
+    async fn recover_one(&self, goal: &Goal<'_>, reading: &Reading) -> Result<Recovered, Error> {
         let known = reading.known(self.deployer, "");
         let standing = known.standing(goal);
         let intent = reading.intent.as_ref();
@@ -58,7 +78,7 @@ impl Turn<'_> {
         }
         if switch.from.is_empty() && generation.attached && healthy(generation) > 0 {
             // The only one that answers: the next generation takes the traffic from it.
-            return Ok(Recovered::Settled);
+            return Ok(Recovered::Serves);
         }
         for before in &mut switch.from {
             // While it was rolled, it has shrunk.
@@ -68,7 +88,10 @@ impl Turn<'_> {
         }
         switch.kept = standing.entry(number).is_some();
         let why = "it is not what is declared".to_owned();
-        if switch.undo(why).await? == Undone::Wholly && intent.is_some() {
+        if switch.undo(why).await? == Undone::StillServes {
+            return Ok(Recovered::Serves);
+        }
+        if intent.is_some() {
             self.lease.intend(None).await?;
         }
         Ok(Recovered::Settled)

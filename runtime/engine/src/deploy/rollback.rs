@@ -11,13 +11,11 @@ use kiln::Replicas;
 impl Turn<'_> {
     /// Gives the traffic to an earlier generation. Returns the number of the one that serves.
     pub(super) async fn rollback(&self, to: Option<u32>) -> Result<u32, Error> {
-        let mut reading = self.read().await?;
+        let reading = self.read().await?;
         let earlier = self.earlier(&reading, to)?;
         let number = earlier.generation;
-        let recovered = self.recover(&self.goal(&reading, &earlier), &reading).await?;
-        if recovered == Recovered::Settled {
-            reading = self.read().await?;
-        }
+        let goal = self.goal(&reading, &earlier);
+        let (recovered, reading) = self.recover(&goal, reading).await?;
         let goal = self.goal(&reading, &earlier);
         let standing = reading.known(self.deployer, "").standing(&goal);
         let serves = standing.current.filter(|current| current.attached);

@@ -64,7 +64,9 @@ impl Switch<'_> {
             let found = self.turn.look_at(self.node, old.generation).await?;
             healthy += found.as_ref().map_or(0, serving);
         }
-        let enough = |found: Option<&Generation>| healthy + found.map_or(0, serving) >= self.floor;
+        let had: u32 = self.from.iter().map(|old| old.capacity.desired).sum();
+        let needed = self.floor.min(had);
+        let enough = |found: Option<&Generation>| healthy + found.map_or(0, serving) >= needed;
         let patience = within(self.node).max(Duration::from_secs(1));
         let watch = self.turn.deployer.watch(self.node, last.generation, patience, &enough);
         Ok(matches!(watch.await?, Waited::Seen(_)))

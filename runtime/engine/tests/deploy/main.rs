@@ -7,4 +7,5 @@ mod executed;
 mod killed;
 mod memory;
 mod planned;
+mod random;
 mod world;

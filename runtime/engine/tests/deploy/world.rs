@@ -206,6 +206,13 @@ impl World {
         (attached.iter().map(number).collect(), idle.iter().map(number).collect())
     }
 
+    /// How many servers of a deployment are healthy and have traffic.
+    pub fn serving(&self, name: &str) -> u32 {
+        let inside = self.lock();
+        let groups = inside.groups.iter().filter(|((of, _), _)| of == name);
+        groups.map(|(_, group)| group.serving()).sum()
+    }
+
     pub fn calls(&self, name: &str) -> usize {
         self.lock().calls.iter().filter(|call| call.starts_with(name)).count()
     }
