@@ -27,6 +27,8 @@ pub(super) struct Switch<'a> {
     pub(super) kept: bool,
     /// Whether the new generation was not there when all was read: no look is spent on finding that out again.
     pub(super) is_new: bool,
+    /// What is declared of the generation that serves, where what stands before it was changed for the new one.
+    pub(super) front: Option<&'a DeploymentNode>,
     /// Whether a generation has lost its traffic for good: there is no way back from there, only on.
     pub(super) switched: bool,
     /// The old generations that are removed.
@@ -63,6 +65,7 @@ impl<'a> Switch<'a> {
             floor: goal.node.replicas.min.min(healthy),
             kept: false,
             is_new: generations.iter().all(|found| found.number != to),
+            front: None,
             switched: false,
             removed: Vec::new(),
         }

@@ -19,6 +19,10 @@ impl Switch<'_> {
     pub(super) async fn undo(&self, why: String) -> Result<Undone, Error> {
         self.turn.lease.check()?;
         self.turn.say(Some(self.to), DeployPhase::Undoing { why });
+        if let Some(node) = self.front {
+            // The old servers may fail the new check.
+            self.turn.prepare(node).await?;
+        }
         for old in &self.from {
             self.restore(*old).await?;
         }

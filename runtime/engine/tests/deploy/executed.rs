@@ -179,6 +179,17 @@ fn servers_that_fall_ill_while_they_soak_are_undone() {
 }
 
 #[test]
+fn what_stands_before_the_servers_is_as_it_was_after_a_failure() {
+    let bench = deployed(RED_BLACK, 2);
+    bench.world.lock().sick.insert("ami-2".into());
+    let mut wanted = desired(&node("web", 2, RED_BLACK), 2);
+    wanted.node.ports = vec![8080];
+    failed(&bench, &wanted);
+    assert_eq!(bench.world.lock().front["web"]["ports"], "[80]");
+    assert_eq!(bench.plan(&[desired(&node("web", 2, RED_BLACK), 1)]).work().count(), 0);
+}
+
+#[test]
 fn another_number_scales_and_replaces_nothing() {
     let bench = deployed(RED_BLACK, 2);
     let outcome = bench.deploy(&[desired(&node("web", 4, RED_BLACK), 1)]).unwrap();
