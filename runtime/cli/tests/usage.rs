@@ -118,6 +118,56 @@ fn images_of_two_builders_are_not_baked_in_one_run() {
     assert!(ran.stderr.contains("mod.rs:"), "its line is shown: {}", ran.stderr);
 }
 
+/// Of a local image, one on EC2 that stands on it, and a deployment in each of two regions.
+fn mixed(project: &Project) -> Document {
+    let there = || project.empty("there").base(image(project)).builder(ec2());
+    let run = |name: &str, region: &str| {
+        let servers = target::ec2().region(region).instance_type("t3.micro");
+        Deployment::new(name).image(image(project)).target(servers).replicas(1)
+    };
+    let document = Document::new().image(there());
+    document.deployment(run("here", "eu-west-1")).deployment(run("far", "us-east-1"))
+}
+
+#[test]
+fn recipes_for_several_builders_and_regions_are_checked_and_drawn_together() {
+    let project = Project::with_own_store();
+    let checked = project.run_document(mixed(&project), &["check"]).done().stdout;
+    assert_eq!(checked, "2 images, 4 layers and bases, 2 deployments: no mistakes\n");
+    let graph = project.run_document(mixed(&project), &["graph"]).done().stdout;
+    for label in ["small/only (sandbox)", "small/only (ec2)", "there/image (ec2)", "here", "far"] {
+        assert!(graph.contains(&format!("[label=\"{label}\"]")), "{label} in {graph}");
+    }
+    // An input that is not there is found for a builder that this host lacks.
+    let copy = Layer::new("copy").step(step::copy("nowhere", "/x"));
+    let broken = project.empty("broken").builder(ec2()).layer(copy);
+    let ran = project.run(broken, &["check"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.stderr.contains("nowhere"), "{}", ran.stderr);
+}
+
+#[test]
+fn deployments_are_refused_by_a_host_that_cannot_run_them() {
+    let project = Project::with_own_store();
+    for command in [&["plan"][..], &["deploy", "--yes"], &["status"], &["destroy", "here"]] {
+        let ran = project.run_document(mixed(&project), command);
+        assert_eq!(ran.code, Some(1), "{command:?}");
+        assert!(ran.stderr.contains("no builder is named `ec2`"), "{command:?}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_layer_named_as_what_every_image_has_is_refused() {
+    let project = Project::with_own_store();
+    for name in ["image", "base"] {
+        let layer = Layer::new(name).step(step::file("/x").content("x"));
+        let ran = project.run(project.empty("small").layer(layer), &["check"]);
+        assert_eq!(ran.code, Some(1));
+        let message = format!("a layer cannot be named `{name}`");
+        assert!(ran.stderr.contains(&message), "{}", ran.stderr);
+    }
+}
+
 #[test]
 fn gc_says_whom_it_cleans_up_after() {
     let project = Project::with_own_store();

@@ -64,7 +64,11 @@ impl Project {
     }
 
     pub fn run(&self, image: Image, args: &[&str]) -> Ran {
-        let mut child = self.start(image, args);
+        self.run_document(Document::new().image(image), args)
+    }
+
+    pub fn run_document(&self, document: Document, args: &[&str]) -> Ran {
+        let mut child = self.start_with(document, args);
         let stdout = child.stdout.take().unwrap();
         let reader = std::thread::spawn(move || std::io::read_to_string(stdout).unwrap());
         let stderr = std::io::read_to_string(child.stderr.take().unwrap()).unwrap();
@@ -74,7 +78,11 @@ impl Project {
 
     /// Starts the host and gives it the Document.
     pub fn start(&self, image: Image, args: &[&str]) -> Child {
-        let document = serde_json::to_vec(&Document::new().image(image)).unwrap();
+        self.start_with(Document::new().image(image), args)
+    }
+
+    fn start_with(&self, document: Document, args: &[&str]) -> Child {
+        let document = serde_json::to_vec(&document).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_kiln-host"))
             .args(args)
             .arg("--store")
