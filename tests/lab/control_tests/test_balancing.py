@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.elbv2.models import elbv2_backends
 
@@ -315,56 +320,31 @@ class Objects(BalancingCase):
         self.until(lambda: self.reality.balancers.told[key].listeners == ())
 
 
-class Together(BalancingCase):
-    def test_members_are_targets_while_their_group_is_attached(self) -> None:
+    def test_a_certificate_reaches_the_data_plane_with_its_key(self) -> None:
+        acm = self.client("acm")
+        key, certificate = certified()
+        arn = acm.import_certificate(Certificate=certificate, PrivateKey=key)["CertificateArn"]
+        self.addCleanup(acm.delete_certificate, CertificateArn=arn)
         group, balancer = self.target_group(), self.balancer()
-        self.listener(balancer, group)
-        name = self.group(2)
-        members = self.settled(name, 2)
-        self.assertEqual(self.health(group), {})
-        self.scaling.attach_load_balancer_target_groups(AutoScalingGroupName=name, TargetGroupARNs=[group])
-        self.assertEqual(set(self.health(group)), set(members))
-        states = self.scaling.describe_load_balancer_target_groups(AutoScalingGroupName=name)["LoadBalancerTargetGroups"]
-        self.assertEqual(states, [{"LoadBalancerTargetGroupARN": group, "State": "Added"}])
-        self.checked(balancer, self.describe(members[0])["PrivateIpAddress"])
-        state = lambda: self.scaling.describe_traffic_sources(AutoScalingGroupName=name)["TrafficSources"][0]["State"]  # noqa: E731
-        self.until(lambda: state() == "InService")
-        self.scaling.set_desired_capacity(AutoScalingGroupName=name, DesiredCapacity=3)
-        self.until(lambda: len(self.health(group)) == 3)
-        self.scaling.detach_traffic_sources(AutoScalingGroupName=name, TrafficSources=[{"Identifier": group, "Type": "elbv2"}])
-        self.assertEqual(self.health(group), {})
-        self.assertEqual(self.shown(name)["TargetGroupARNs"], [])
-        self.assertEqual(len(self.settled(name, 3)), 3)
+        with self.refused("ValidationError", "certificate must be specified"):
+            self.listener(balancer, group, port=443, Protocol="HTTPS")
+        with self.refused("CertificateNotFound"):
+            self.listener(balancer, group, port=443, Protocol="HTTPS", Certificates=[{"CertificateArn": arn[:-1] + "x"}])
+        self.listener(balancer, group, port=443, Protocol="HTTPS", Certificates=[{"CertificateArn": arn}])
+        told = self.reality.balancers.told
+        self.until(lambda: bool(told.get(balancer.rpartition("/")[2]) and told[balancer.rpartition("/")[2]].listeners))
+        (listener,) = told[balancer.rpartition("/")[2]].listeners
+        self.assertIn(key.decode().strip(), listener.pem)
+        self.assertIn(certificate.decode().strip(), listener.pem)
 
-    def test_a_member_drains_before_it_ends(self) -> None:
-        group, balancer = self.target_group(delay=2), self.balancer()
-        self.listener(balancer, group)
-        name = self.group(1, TargetGroupARNs=[group])
-        (instance,) = self.settled(name, 1)
-        self.until(lambda: instance in self.health(group))
-        self.scaling.set_desired_capacity(AutoScalingGroupName=name, DesiredCapacity=0)
-        self.until(lambda: self.members(name, "Terminating") == [instance])
-        self.assertEqual(self.health(group)[instance][0], "draining")
-        self.assertEqual(self.state(instance), "running")
-        self.until(lambda: self.state(instance) == "terminated")
-        self.assertEqual(self.health(group), {})
 
-    def test_an_unhealthy_target_is_replaced_after_the_grace_period_when_that_is_asked_for(self) -> None:
-        group, balancer = self.target_group(), self.balancer()
-        self.listener(balancer, group)
-        kept = self.group(1, "kept", TargetGroupARNs=[group])
-        (stays,) = self.settled(kept, 1)
-        template = self.shown(kept)["LaunchTemplate"]
-        template.pop("LaunchTemplateName")
-        name = self.group(
-            1, LaunchTemplate=template, TargetGroupARNs=[group], HealthCheckType="ELB", HealthCheckGracePeriod=2
-        )
-        (goes,) = self.settled(name, 1)
-        for instance in (stays, goes):
-            self.until(lambda instance=instance: instance in self.health(group))
-            self.checked(balancer, self.describe(instance)["PrivateIpAddress"], BAD, 2)
-        self.until(lambda: {state for state, _ in self.health(group).values()} == {"unhealthy"})
-        self.assertEqual(self.members(name), [goes], "it is given time")
-        self.until(lambda: self.members(name) not in ([], [goes]))
-        self.assertEqual(self.members(kept), [stays])
-        self.assertTrue(any("ELB system health check failure" in a["Cause"] for a in self.activities(name)))
+def certified() -> tuple[bytes, bytes]:
+    """A key and its own certificate."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "lab")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    built = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(7)
+    built = built.not_valid_before(now).not_valid_after(now + datetime.timedelta(days=2))
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return private, built.sign(key, hashes.SHA256()).public_bytes(pem)

@@ -183,6 +183,17 @@ class Groups(ScalingCase):
         self.lab("misbehaviour", self.calm())
         self.settled(name, 1)
 
+    def test_an_instance_that_does_not_boot_is_a_failed_activity_and_replaced(self) -> None:
+        machines = self.reality.machines
+        self.addCleanup(setattr, machines, "fails", False)
+        machines.fails = True
+        name = self.group(1)
+        self.until(lambda: any(a["StatusCode"] == "Failed" for a in self.activities(name)))
+        (why,) = {a["StatusMessage"] for a in self.activities(name) if a["StatusCode"] == "Failed"}
+        self.assertIn("no room", why)
+        machines.fails = False
+        self.settled(name, 1)
+
     def test_an_image_that_went_is_a_failed_activity(self) -> None:
         image = self.ec2.copy_image(SourceImageId=self.base, SourceRegion="eu-west-1", Name="to go")["ImageId"]
         state = lambda: self.ec2.describe_images(ImageIds=[image])["Images"][0]["State"]  # noqa: E731
@@ -223,6 +234,26 @@ class Groups(ScalingCase):
             self.scaling.delete_auto_scaling_group(AutoScalingGroupName=name)
         past = self.scaling.describe_scaling_activities(AutoScalingGroupName=name, IncludeDeletedGroups=True)["Activities"]
         self.assertGreaterEqual(len(past), 2)
+
+
+    def test_the_policy_says_who_goes(self) -> None:
+        name = self.group(1, AvailabilityZones=["eu-west-1a"], TerminationPolicies=["NewestInstance"])
+        (old,) = self.settled(name, 1)
+        self.scaling.set_desired_capacity(AutoScalingGroupName=name, DesiredCapacity=2)
+        self.settled(name, 2)
+        self.scaling.set_desired_capacity(AutoScalingGroupName=name, DesiredCapacity=1)
+        self.assertEqual(self.settled(name, 1), [old])
+
+    def test_instances_join_and_leave_a_group_alive(self) -> None:
+        name, instance = self.group(0), self.run_one()
+        self.until(lambda: self.state(instance) == "running")
+        self.scaling.attach_instances(AutoScalingGroupName=name, InstanceIds=[instance])
+        self.assertEqual(self.settled(name, 1), [instance])
+        self.scaling.detach_instances(
+            AutoScalingGroupName=name, InstanceIds=[instance], ShouldDecrementDesiredCapacity=True
+        )
+        self.settled(name, 0)
+        self.assertEqual(self.state(instance), "running")
 
 
 class Requests(ScalingCase):

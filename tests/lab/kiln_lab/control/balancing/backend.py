@@ -6,6 +6,7 @@ import sys
 import time
 from typing import Any, ClassVar
 
+from moto.acm.models import CertificateNotFound, acm_backends
 from moto.core.exceptions import ServiceException
 from moto.elbv2.exceptions import (
     DuplicateListenerError,
@@ -147,6 +148,10 @@ class LabBalancing(ELBv2Backend):
                 raise DuplicateListenerError()
         if protocol in ("UDP", "TCP_UDP"):
             raise ValidationError(f"listeners of protocol '{protocol}' are not in this lab")
+        if protocol in ("HTTPS", "TLS"):
+            if not kwargs.get("certificate"):
+                raise ValidationError(f"A certificate must be specified for {protocol} listeners")
+            self._pem(kwargs["certificate"])
         listener = super().create_listener(load_balancer_arn, protocol, port, *args, **kwargs)
         self.plane.visibility.born(listener.arn)
         self._begin(listener)
@@ -204,11 +209,14 @@ class LabBalancing(ELBv2Backend):
         return active and plan.asked(target, self.plane.latency, time.monotonic())
 
     def certificates(self, balancer: LabLoadBalancer) -> dict[str, str]:
-        """The certificates of its listeners, with chains and keys, by ARN."""
+        """The certificates of its listeners, with chains and keys, by ARN; one that is gone is left out."""
         found = {}
         for listener in balancer.listeners.values():
             if listener.certificate:
-                found[listener.certificate] = self._pem(listener.certificate)
+                try:
+                    found[listener.certificate] = self._pem(listener.certificate)
+                except ELBClientError:
+                    continue
         return found
 
     def _provision(self, balancer: LabLoadBalancer) -> None:
@@ -297,11 +305,9 @@ class LabBalancing(ELBv2Backend):
         raise ListenerNotFoundError()
 
     def _pem(self, arn: str) -> str:
-        from moto.acm.models import acm_backends
-
         try:
             found = acm_backends[self.account_id][self.region_name].get_certificate(arn)
-        except ServiceException:
+        except CertificateNotFound:
             raise ELBClientError("CertificateNotFound", f"Certificate '{arn}' not found") from None
         parts = [found.cert, found.chain, found.key]
         return "\n".join((p.decode() if isinstance(p, bytes) else p).strip() for p in parts if p) + "\n"

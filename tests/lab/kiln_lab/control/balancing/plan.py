@@ -28,7 +28,11 @@ def setup_of(balancer: LabLoadBalancer, groups: dict[str, LabTargetGroup], pems:
     for listener in balancer.listeners.values():
         others = sorted(listener._non_default_rules.values(), key=lambda rule: int(rule.priority))
         default = rules.action_of(listener.default_actions, pool)
-        pem = pems.get(listener.certificate) if listener.protocol in ("HTTPS", "TLS") else None
+        secret = listener.protocol in ("HTTPS", "TLS")
+        if secret and listener.certificate not in pems:
+            # Never in the clear what was to be encrypted.
+            continue
+        pem = pems[listener.certificate] if secret else None
         ours = tuple(rules.rule_of(rule, pool) for rule in others)
         listeners.append(Listener(int(listener.port), balancer.type == "application", pem, ours, default))
     pools = tuple(_pool(names[arn], groups[arn], balancer) for arn in used)

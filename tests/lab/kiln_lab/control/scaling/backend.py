@@ -47,8 +47,10 @@ class LabScaling(AutoScalingBackend):
         """CreateAutoScalingGroup, with what Auto Scaling refuses."""
         name = request["AutoScalingGroupName"]
         if name in self.autoscaling_groups:
+            pending = " and is pending delete" if self.autoscaling_groups[name].deleting else ""
             raise AutoscalingClientError(
-                "AlreadyExists", f"AutoScalingGroup by this name already exists - A group with the name {name} already exists"
+                "AlreadyExists",
+                f"AutoScalingGroup by this name already exists{pending} - A group with the name {name} already exists",
             )
         sources = [make_int(request.get(key)) for key in ("MinSize", "DesiredCapacity", "MaxSize")]
         least, wanted, most = sources
@@ -144,7 +146,7 @@ class LabScaling(AutoScalingBackend):
             if not group.active():
                 raise AutoscalingClientError(
                     "ScalingActivityInProgress",
-                    f"You cannot delete an AutoScalingGroup while there are scaling activities in progress for that group.",
+                    "You cannot delete an AutoScalingGroup while there are scaling activities in progress for that group.",
                 )
             raise AutoscalingClientError(
                 "ResourceInUse",
@@ -241,6 +243,24 @@ class LabScaling(AutoScalingBackend):
             for arn in sorted(member.registered & set(arns)):
                 self.deregister(arn, member)
                 member.registered.discard(arn)
+        self.plane.keeper.poke()
+
+    def attach_instances(self, group_name: str, instance_ids: list[str]) -> None:
+        """Instances that run become members, and the group as much larger."""
+        group = self.group(group_name)
+        size = int(group.desired_capacity or 0) + len(instance_ids)
+        if size > int(group.max_size or 0):
+            raise ValidationError(
+                f"AutoScalingGroup {group_name} has max-size={group.max_size}, current-size={group.desired_capacity}. "
+                f"Attaching {len(instance_ids)} instances would exceed the max-size."
+            )
+        for instance_id in instance_ids:
+            instance = self.ec2_backend.get_instance(instance_id)
+            if instance.state != "running":
+                raise ValidationError(f"Instance {instance_id} is not in correct state for attaching.")
+            self.ec2_backend.create_tags([instance_id], {"aws:autoscaling:groupName": group_name})
+            group.instance_states.append(Member(instance, group, None, None, False))
+        group.desired_capacity = size
         self.plane.keeper.poke()
 
     def detach_instances(self, group_name: str, instance_ids: list[str], should_decrement: bool) -> list[Any]:

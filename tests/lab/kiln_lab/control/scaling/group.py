@@ -127,11 +127,14 @@ class Group(FakeAutoScalingGroup):
         }
 
     def _order(self, member: Member, zones: Counter[str]) -> tuple[Any, ...]:
+        """What goes first is least: of the fullest zone, and there as the group's policies say."""
         current = launching.template_of(self)
-        outdated = member.template != current
-        return (
-            member.health_status == "Healthy",
-            -zones[member.instance.placement.zone],
-            not outdated,
-            member.instance.launch_time,
-        )
+        started = member.instance.launch_time.timestamp()
+        known = {
+            "OldestInstance": started,
+            "NewestInstance": -started,
+            "OldestLaunchTemplate": int((member.template or {}).get("Version", 0)),
+            "Default": member.template == current,
+        }
+        policies = [known[policy] for policy in self.termination_policies if policy in known]
+        return (member.health_status == "Healthy", -zones[member.instance.placement.zone], *policies, started)

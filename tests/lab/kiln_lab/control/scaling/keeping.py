@@ -69,6 +69,10 @@ class Keeping:
                 self._postpone(group, now)
                 self._end(group, member, "an instance did not come to run.")
             return
+        if member.lifecycle_state == "Standby":
+            for arn in sorted(member.registered):
+                self._backend.deregister(arn, member)
+            member.registered.clear()
         if group.suspended("HealthCheck") or member.lifecycle_state != "InService":
             return
         because = self._complaint(group, member, now)

@@ -43,7 +43,6 @@ class Member(InstanceState):
             "InstanceType": self.instance.instance_type,
             "AvailabilityZone": self.instance.placement.zone,
             "LifecycleState": self.lifecycle_state,
-            # Upper case here, and as a word elsewhere: so Auto Scaling itself has it.
             "HealthStatus": self.health_status,
             "LaunchConfigurationName": group.launch_config.name if group.launch_config else None,
             "LaunchTemplate": self.template,
