@@ -35,6 +35,12 @@ impl Turn<'_> {
             return Err(self.moved());
         }
         match change {
+            Change::Nothing if recovered == Recovered::Serves => {
+                let message =
+                    format!("what serves of `{}` cannot bear the traffic alone", self.deployment);
+                let help = "an unfinished generation serves beside it until it has enough healthy servers; see `status`";
+                Err(Error::environment(message).help(help))
+            }
             Change::Nothing | Change::Orphan { .. } | Change::Unfinished { .. } => {
                 Ok(Outcome::Unchanged)
             }

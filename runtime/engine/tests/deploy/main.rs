@@ -8,4 +8,5 @@ mod killed;
 mod memory;
 mod planned;
 mod random;
+mod rolled_back;
 mod world;
