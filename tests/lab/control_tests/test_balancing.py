@@ -72,6 +72,11 @@ class BalancingCase(ScalingCase):
         pools = told.pools if told is not None else ()
         return {server.address: server.mode for pool in pools for server in pool.servers}
 
+    def listeners(self, key: str) -> tuple[Any, ...]:
+        """The listeners that the data plane was told of."""
+        told = self.reality.balancers.told.get(key)
+        return told.listeners if told is not None else ()
+
     def checked(self, balancer: str, address: str, outcome: Any = None, times: int = 1) -> None:
         """The data plane has checked the target at this address."""
         key = balancer.rpartition("/")[2]
@@ -305,8 +310,8 @@ class Objects(BalancingCase):
             Actions=[{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "410", "MessageBody": "gone"}}],
         )
         key = balancer.rpartition("/")[2]
-        self.until(lambda: key in self.reality.balancers.told and self.reality.balancers.told[key].listeners[0].rules)
-        (told,) = self.reality.balancers.told[key].listeners
+        self.until(lambda: any(one.rules for one in self.listeners(key)))
+        (told,) = self.listeners(key)
         self.assertEqual([share for _, share in told.otherwise.pools], [9, 1])
         self.assertEqual((told.rules[0].conditions[0].patterns, told.rules[0].action.status), (("^/gone/.*$",), 410))
         with self.refused("ValidationError", "not in this lab"):
@@ -317,7 +322,7 @@ class Objects(BalancingCase):
                 Actions=[{"Type": "forward", "TargetGroupArn": one}],
             )
         self.elb.delete_listener(ListenerArn=listener)
-        self.until(lambda: self.reality.balancers.told[key].listeners == ())
+        self.until(lambda: self.listeners(key) == ())
 
 
     def test_a_certificate_reaches_the_data_plane_with_its_key(self) -> None:
@@ -331,9 +336,9 @@ class Objects(BalancingCase):
         with self.refused("CertificateNotFound"):
             self.listener(balancer, group, port=443, Protocol="HTTPS", Certificates=[{"CertificateArn": arn[:-1] + "x"}])
         self.listener(balancer, group, port=443, Protocol="HTTPS", Certificates=[{"CertificateArn": arn}])
-        told = self.reality.balancers.told
-        self.until(lambda: bool(told.get(balancer.rpartition("/")[2]) and told[balancer.rpartition("/")[2]].listeners))
-        (listener,) = told[balancer.rpartition("/")[2]].listeners
+        key_of = balancer.rpartition("/")[2]
+        self.until(lambda: len(self.listeners(key_of)) == 1)
+        (listener,) = self.listeners(key_of)
         self.assertIn(key.decode().strip(), listener.pem)
         self.assertIn(certificate.decode().strip(), listener.pem)
 
