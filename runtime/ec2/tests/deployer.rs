@@ -260,6 +260,8 @@ async fn changing() {
     let shop = Shop::open(store.path()).await;
     // Nobody stands before them at first: their addresses are what there is.
     let mut declared = self::shop("one", None);
+    let TargetNode::Ec2(target) = &mut declared.target;
+    (target.volume, target.public_address) = (Some(kiln::Volume::new().size(12)), Some(true));
     shop.prepare(&declared).await;
     shop.launch(&declared, 1).await;
     shop.healthy(&declared, 1, false).await;
@@ -442,4 +444,84 @@ async fn standing() {
     shop.launch(&declared, 1).await;
     shop.attach(&declared, 1).await;
     shop.healthy(&declared, 1, true).await;
+}
+
+#[test]
+fn what_somebody_changes_by_hand_is_seen_and_mended() {
+    let lab = Lab::up(&[]);
+    live(&lab, "standing");
+    let by_hand = |call: &str| {
+        lab.boto(&format!("[(lambda a, g, e: {call})(boto3.client('autoscaling'), '{GROUP}', boto3.client('elbv2')), 1][1]"))
+    };
+    by_hand(
+        "a.detach_load_balancer_target_groups(AutoScalingGroupName=g, TargetGroupARNs=[e.describe_target_groups()['TargetGroups'][0]['TargetGroupArn']])",
+    );
+    by_hand(
+        "a.update_auto_scaling_group(AutoScalingGroupName=g, MinSize=1, DesiredCapacity=1, MaxSize=1)",
+    );
+    by_hand(
+        "a.create_or_update_tags(Tags=[{'ResourceType': 'auto-scaling-group', 'ResourceId': g, 'Key': 'team', 'Value': 'thieves', 'PropagateAtLaunch': True}])",
+    );
+    by_hand(
+        "ec2.authorize_security_group_ingress(GroupId=[s['GroupId'] for s in ec2.describe_security_groups()['SecurityGroups'] if s['GroupName'].endswith('-servers')][0], IpProtocol='tcp', FromPort=22, ToPort=22, CidrIp='0.0.0.0/0')",
+    );
+    by_hand(
+        "e.modify_target_group(TargetGroupArn=e.describe_target_groups()['TargetGroups'][0]['TargetGroupArn'], HealthCheckPath='/nowhere')",
+    );
+    live(&lab, "drifted");
+    by_hand(
+        "e.delete_load_balancer(LoadBalancerArn=e.describe_load_balancers()['LoadBalancers'][0]['LoadBalancerArn'])",
+    );
+    live(&lab, "unbalanced");
+    assert_eq!(lab.instances(), Vec::<String>::new());
+}
+
+/// The first generation of the shop.
+const GROUP: &str = "kiln-shop-recipes-shop-685b5f-g001";
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "part of another test, in its lab"]
+async fn drifted() {
+    let store = tempfile::tempdir().unwrap();
+    let shop = Shop::open(store.path()).await;
+    let node = self::shop("one", Some(LoadBalancerKind::Application));
+    let declared = shop.deployer.declared(&node, &shop.image);
+    let seen = shop.observed().await;
+    assert_eq!(seen.front["ports"], "22, 80, 8080");
+    assert!(seen.front["health_check"].contains("/nowhere"));
+    let first = &seen.generations[0];
+    assert_eq!((first.capacity.desired, first.attached), (1, false));
+    assert_eq!(first.running["tag team"], "thieves");
+    assert_eq!(first.launch, declared.launch);
+    shop.prepare(&node).await;
+    shop.deployer.resize(&node, 1, TWO).await.unwrap();
+    shop.attach(&node, 1).await;
+    shop.healthy(&node, 1, true).await;
+    shop.is_as_declared(&node).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "part of another test, in its lab"]
+async fn unbalanced() {
+    let store = tempfile::tempdir().unwrap();
+    let shop = Shop::open(store.path()).await;
+    let node = self::shop("one", Some(LoadBalancerKind::Application));
+    let seen = shop.observed().await;
+    assert!(!seen.front.contains_key("load_balancer"), "{seen:#?}");
+    shop.prepare(&node).await;
+    shop.healthy(&node, 1, true).await;
+    shop.is_as_declared(&node).await;
+    shop.destroy().await;
+}
+
+impl Shop {
+    async fn is_as_declared(&self, node: &DeploymentNode) {
+        let declared = self.deployer.declared(node, &self.image);
+        let seen = self.observed().await;
+        assert_eq!(seen.front, declared.front);
+        let first = &seen.generations[0];
+        assert_eq!((&first.launch, &first.running), (&declared.launch, &declared.running));
+        assert_eq!((first.capacity, first.attached, healthy(first)), (TWO, true, 2));
+        assert_eq!(get(&seen.outputs["url"]), "one");
+    }
 }
