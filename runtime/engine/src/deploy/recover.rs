@@ -56,7 +56,7 @@ impl Turn<'_> {
         };
         let generation = unfinished.generation;
         let number = generation.number;
-        let who = unfinished.begun().map(|begun| begun.who).unwrap_or_default();
+        let who = unfinished.begun().map_or_else(|| "somebody".to_owned(), |begun| begun.who);
         self.say(Some(number), DeployPhase::Recovering { who });
         if is_declared(goal, generation) {
             return Ok(Recovered::GoesOn(number));

@@ -58,11 +58,12 @@ impl Turn<'_> {
             }
         }
         switch.kept = kept;
-        let front = reading.observed.as_ref().map(|observed| &observed.front);
-        if front.is_some_and(|front| !front.is_empty() && *front != goal.declared.front) {
-            let serving = standing.current.and_then(|current| standing.entry(current.number));
-            switch.front = serving.map(|entry| &entry.deployment);
-        }
+        let serving = standing.current.and_then(|current| standing.entry(current.number));
+        let differs = |entry: &&HistoryEntry| {
+            let was = self.deployer.declared(&entry.deployment, &entry.image);
+            was.front != goal.declared.front
+        };
+        switch.front = serving.filter(differs).map(|entry| &entry.deployment);
         let mut ending = self.entry(goal, to, action, why.join("; "));
         ending.at = at;
         let intent = Intent {

@@ -190,6 +190,13 @@ fn what_stands_before_the_servers_is_as_it_was_after_a_failure() {
     wanted.node.ports = vec![8080];
     failed(&bench, &wanted);
     assert_eq!(bench.world.lock().front["web"]["ports"], "[80]");
+    // Also when the one that changed it has died.
+    bench.fault(Some((12, Fault::DiesAfter)));
+    assert!(bench.deploy(std::slice::from_ref(&wanted)).is_none());
+    assert_eq!(bench.world.lock().front["web"]["ports"], "[8080]");
+    bench.later();
+    failed(&bench, &wanted);
+    assert_eq!(bench.world.lock().front["web"]["ports"], "[80]");
     assert_eq!(bench.plan(&[desired(&node("web", 2, RED_BLACK), 1)]).work().count(), 0);
 }
 
