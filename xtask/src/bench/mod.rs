@@ -48,10 +48,12 @@ pub(crate) fn execute(
     if !root::is_root() {
         bail!("`bench` starts daemons and mounts\nhelp: run it as root");
     }
-    let labs = options.wants("ec2").then_some(needs::EC2.iter().chain(crate::lab::NEEDS));
+    let labs = (options.wants("ec2") || options.wants("deployments")).then_some(crate::lab::NEEDS);
+    let packer = options.wants("ec2").then_some(needs::EC2);
     let ssh = options.wants("ssh").then_some(needs::SSH);
     let needs = setup::HOST.iter().chain(needs::NEEDS);
-    setup::ensure(needs.chain(labs.into_iter().flatten()).chain(ssh.into_iter().flatten()), yes)?;
+    let needs = needs.chain(labs.into_iter().flatten()).chain(packer.into_iter().flatten());
+    setup::ensure(needs.chain(ssh.into_iter().flatten()), yes)?;
     if options.wants("ssh") {
         setup::ssh_server(yes)?;
     }
@@ -105,7 +107,7 @@ fn all(
         rows.extend(ec2::run(workspace, options, place, checkout)?);
     }
     if options.wants("deployments") {
-        rows.extend(deployments::run(options, place, checkout)?);
+        rows.extend(deployments::run(workspace, options, place, checkout)?);
     }
     if options.fresh_clone {
         rows.extend(clone::run(workspace, place)?);

@@ -18,10 +18,12 @@ impl Engine {
         Ok(Self(checkout.program("release/examples/plan_deployments")))
     }
 
+    /// Plans so many deployments, whose images have so many layers in all.
+    ///
     /// # Errors
-    /// When it did not plan that many.
-    pub(super) fn plan(&self, deployments: usize, nodes: usize) -> Result<Sample> {
-        let arguments = [deployments.to_string(), nodes.to_string()];
+    /// When those are fewer nodes than wanted.
+    pub(super) fn plan(&self, [deployments, layers]: [usize; 2], nodes: usize) -> Result<Sample> {
+        let arguments = [deployments.to_string(), layers.to_string()];
         let finished = measure::run(Command::new(&self.0).args(arguments))?;
         let planned = number(&finished.stdout, "nodes")?;
         #[expect(clippy::cast_precision_loss, reason = "a count far below 2^52")]

@@ -1,14 +1,17 @@
 //! What a plan costs when nothing changed, beside Terraform on as many resources.
 
 mod engine;
+mod host;
 mod terraform;
 
 use super::checkout::Checkout;
+use super::cloud::Cloud;
 use super::machine;
 use super::measure::Sample;
 use super::options::Options;
 use super::place::Place;
 use super::table::{Row, Target};
+use crate::workspace::Workspace;
 use crate::{programs, say};
 use anyhow::Result;
 use std::path::PathBuf;
@@ -16,22 +19,35 @@ use std::path::PathBuf;
 /// How many times as fast as Terraform a plan is to be.
 const FACTOR: f64 = 20.0;
 
-/// Nodes to plan: deployments with an image of few layers, and images with their layers that few deployments run.
+/// Deployments of few images.
 const DEPLOYMENTS: usize = 1_000;
+
+/// Deployments, images, their layers and bases.
 const NODES: usize = 10_000;
 
+/// Layers of the images: an image has ten, so these are eleven images and bases more for each hundred.
+const LAYERS: [usize; 2] = [10, 8_200];
+
 /// All cases by all that are there.
-pub(super) fn run(options: &Options, place: &Place, checkout: &Checkout) -> Result<Vec<Row>> {
+pub(super) fn run(
+    workspace: &Workspace,
+    options: &Options,
+    place: &Place,
+    checkout: &Checkout,
+) -> Result<Vec<Row>> {
     let terraform = programs::find("terraform");
     if terraform.is_none() {
         say::line("bench: there is no `terraform` to compare with: its rows are left out");
     }
     let engine = engine::Engine::new(checkout)?;
     let mut rows = Vec::new();
-    for (case, deployments, nodes) in [
-        (format!("plan of {DEPLOYMENTS} deployments, nothing changed"), DEPLOYMENTS, DEPLOYMENTS),
-        (format!("plan of {NODES} nodes, nothing changed"), NODES / 10, NODES),
-    ] {
+    for ((case, nodes), layers) in [
+        (format!("plan of {DEPLOYMENTS} deployments, nothing changed"), DEPLOYMENTS),
+        (format!("plan of {NODES} nodes, nothing changed"), NODES),
+    ]
+    .into_iter()
+    .zip(LAYERS)
+    {
         say::line(&format!("bench: {case}"));
         let load = machine::load();
         let mut kiln = Row::new(&case, "kiln, from its Document and what runs", load);
@@ -39,7 +55,7 @@ pub(super) fn run(options: &Options, place: &Place, checkout: &Checkout) -> Resu
         let other_tool = other_tool(terraform.clone(), place, nodes)?;
         // The first round warms the page cache.
         for round in 0..=options.runs {
-            let ours = engine.plan(deployments, nodes)?;
+            let ours = engine.plan([DEPLOYMENTS, layers], nodes)?;
             let theirs = other_tool.as_ref().map(terraform::Terraform::plan).transpose()?;
             if round > 0 {
                 kiln.samples.push(ours);
@@ -51,7 +67,28 @@ pub(super) fn run(options: &Options, place: &Place, checkout: &Checkout) -> Resu
         }
         rows.extend([kiln, other].into_iter().filter(|row| !row.samples.is_empty()));
     }
+    rows.push(in_a_lab(workspace, options, place, checkout)?);
     Ok(rows)
+}
+
+/// The whole host, asking a lab. The recipes of the checkout are replaced.
+fn in_a_lab(
+    workspace: &Workspace,
+    options: &Options,
+    place: &Place,
+    checkout: &Checkout,
+) -> Result<Row> {
+    let host = host::Host::new(Cloud::start(workspace, place, &[])?, place, checkout)?;
+    let case = format!("plan of {DEPLOYMENTS} deployments, nothing changed, asked of a lab");
+    say::line(&format!("bench: {case}"));
+    let mut row = Row::new(&case, "kiln-host-ec2 plan", machine::load());
+    for round in 0..=options.runs {
+        let sample = host.plan()?;
+        if round > 0 {
+            row.samples.push(sample);
+        }
+    }
+    Ok(row)
 }
 
 fn other_tool(
