@@ -1,6 +1,7 @@
 use crate::lab::Places;
 use crate::say;
 use anyhow::{Context, Result, bail, ensure};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// The lab of rehearsals. There is one at a time.
@@ -8,6 +9,8 @@ pub(super) const NAME: &str = "rehearsal";
 
 /// A lab of this rehearsal's own, down when this is dropped unless it is kept.
 pub(super) struct Cloud {
+    /// This program, found before a compilation may have replaced it.
+    program: PathBuf,
     environment: Vec<(String, String)>,
     keep: bool,
 }
@@ -24,11 +27,12 @@ impl Cloud {
                  help: `cargo xtask lab down --name {NAME}` ends it"
             );
         }
-        let mut up = lab("up")?;
+        let program = std::env::current_exe().context("cannot find this program")?;
+        let mut up = lab(&program, "up");
         up.args(region.into_iter().flat_map(|region| ["--region", region]));
         up.args(yes.then_some("--yes"));
         // From here on it may be there, whatever comes.
-        let mut cloud = Self { environment: Vec::new(), keep: false };
+        let mut cloud = Self { program, environment: Vec::new(), keep: false };
         let said = up.stdout(Stdio::piped()).spawn().context("cannot run `cargo xtask lab`")?;
         let said = said.wait_with_output().context("cannot hear the lab")?;
         super::interrupt::check()?;
@@ -58,8 +62,7 @@ impl Drop for Cloud {
         if self.keep {
             return;
         }
-        let down = lab("down").and_then(|mut down| Ok(down.status()?));
-        if !down.is_ok_and(|status| status.success()) {
+        if !lab(&self.program, "down").status().is_ok_and(|status| status.success()) {
             say::line(&format!(
                 "the lab is still up: end it with `cargo xtask lab down --name {NAME}`"
             ));
@@ -67,11 +70,11 @@ impl Drop for Cloud {
     }
 }
 
-/// This program, as the user calls it.
-fn lab(what: &str) -> Result<Command> {
-    let mut command = Command::new(std::env::current_exe().context("cannot find this program")?);
+/// `cargo xtask lab …`.
+fn lab(program: &Path, what: &str) -> Command {
+    let mut command = Command::new(program);
     command.args(["lab", what, "--name", NAME]).stdin(Stdio::null());
-    Ok(command)
+    command
 }
 
 /// Of lines like `export NAME=value`.
