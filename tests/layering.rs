@@ -67,6 +67,17 @@ fn only_the_driver_of_ec2_and_its_host_reach_its_sdk() {
 }
 
 #[test]
+fn only_the_host_of_ec2_compiles_the_state_of_deployments() {
+    let metadata = metadata();
+    let packages = metadata.workspace_packages().into_iter();
+    let reach: Vec<&str> = packages
+        .filter(|package| reaches(&metadata, &package.id, "object_store"))
+        .map(|package| package.name.as_str())
+        .collect();
+    assert_eq!(reach, ["kiln-host-ec2", "kiln-state"]);
+}
+
+#[test]
 fn recipes_compile_without_the_crates_that_bake() {
     let metadata = metadata();
     let recipes = package(&metadata, "recipes");
