@@ -51,6 +51,9 @@ INTERFACE_GONE = 20.0
 LEAST_TIMEOUT = 1.0
 """Seconds that a health check may take however time is divided: the lab's machines are not faster for it."""
 
+LEAST_GRACE = 10.0
+"""Seconds of a declared grace period that are given however time is divided: machines boot no faster for it."""
+
 TERMINATED_VISIBLE = 3600.0
 """Seconds for which DescribeInstances still shows a terminated instance."""
 
@@ -73,9 +76,12 @@ class Latency:
         """What is left of `seconds` in this lab; 0 when latencies are off."""
         return seconds / self.divisor if self.on else 0.0
 
-    def declared(self, seconds: float) -> float:
-        """Seconds that the user asked for (an interval, a delay, a grace period): true when latencies are off."""
-        return seconds / self.divisor if self.on else seconds
+    def declared(self, seconds: float, least: float = 0.0) -> float:
+        """Seconds that the user asked for (an interval, a delay, a grace period): true when latencies are off.
+
+        Divided they are not less than `least`, unless what was asked for is.
+        """
+        return max(seconds / self.divisor, min(seconds, least)) if self.on else seconds
 
     def snapshot(self, gibibytes: int) -> float:
         """Seconds until a snapshot of a volume of this size is complete."""

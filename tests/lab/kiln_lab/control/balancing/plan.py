@@ -74,7 +74,6 @@ def _check(group: LabTargetGroup, target: Target, latency: Latency) -> Check:
     port = target.port if declared in (None, "traffic-port") else int(declared)
     matcher = getattr(group, "matcher", None) or {}
     default = "200-399" if group.protocol not in ("HTTP", "HTTPS") else "200"
-    timeout = latency.declared(float(group.health_check_timeout_seconds))
     return Check(
         f"{group.arn} {target.name}",
         str(group.health_check_protocol).replace("TLS", "TCP"),
@@ -83,5 +82,5 @@ def _check(group: LabTargetGroup, target: Target, latency: Latency) -> Check:
         group.health_check_path or "/",
         matcher.get("HttpCode") or default,
         latency.declared(float(group.health_check_interval_seconds)),
-        max(timeout, min(real.LEAST_TIMEOUT, float(group.health_check_timeout_seconds))),
+        latency.declared(float(group.health_check_timeout_seconds), real.LEAST_TIMEOUT),
     )

@@ -94,7 +94,7 @@ class Keeping:
             return "an EC2 health check indicating it has been terminated or stopped"
         if member.health_status == "Unhealthy":
             return member.unhealthy_because or "a user health-check"
-        grace = self._plane.latency.declared(float(group.health_check_grace_period or 0))
+        grace = self._plane.latency.declared(float(group.health_check_grace_period or 0), real.LEAST_GRACE)
         if "ELB" not in group.health_check_type or now - (member.in_service_at or now) < grace:
             return None
         if any(self._backend.target_state(arn, member) == "unhealthy" for arn in member.registered):
