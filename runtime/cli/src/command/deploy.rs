@@ -40,7 +40,8 @@ pub(crate) async fn execute(
     }
     let nodes: usize = text::bakings(&survey).map(|baking| baking.project.wanted.len()).sum();
     report.started(nodes);
-    if survey.plan.work().next().is_none() {
+    let to_build: usize = text::bakings(&survey).map(Baking::to_build).sum();
+    if survey.plan.work().next().is_none() && to_build == 0 {
         report.summary((0, nodes, 0), 0, started.elapsed());
         return Ok(Exit::Done);
     }
@@ -61,6 +62,9 @@ pub(crate) async fn execute(
         exact: file.is_some(),
         interrupted,
     };
+    for name in unbaked(&survey) {
+        report.warning(&format!("`{name}` stays as it is: its image was not baked"));
+    }
     let run =
         Run { state: state.as_ref(), events: &|event| report.event(event), options: &options };
     let outcomes = run.deploy(&work(&survey)).await;
@@ -146,6 +150,13 @@ fn work<'s>(survey: &'s Survey<'_>) -> Vec<Work<'s>> {
         Some(Work { deployer, desired, planned })
     });
     planned.collect()
+}
+
+/// The deployments that would be changed, had their image been baked.
+fn unbaked<'s>(survey: &'s Survey<'_>) -> impl Iterator<Item = &'s str> {
+    let all = survey.regions.iter().flat_map(|region| &region.desired);
+    all.filter(|desired| desired.image.artifact().is_none())
+        .map(|desired| desired.node.name.as_str())
 }
 
 fn jobs(survey: &Survey<'_>) -> usize {

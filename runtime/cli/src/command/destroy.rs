@@ -50,6 +50,9 @@ pub(crate) async fn execute(
             report.text(&format!("{name}  stays as it is"));
         }
     }
+    if agreed.is_empty() {
+        return Ok(Exit::Done);
+    }
     report.started(0);
     let options = Options {
         jobs: 1,

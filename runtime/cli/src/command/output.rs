@@ -1,4 +1,3 @@
-use super::interruption::interruption;
 use super::status::{look, rows};
 use crate::args::{Format, Global, Look};
 use crate::deployments::{join_all, json};
@@ -9,6 +8,7 @@ use kiln_engine::Error;
 use kiln_engine::driver::{Observed, State};
 use serde_json::json;
 use std::collections::BTreeMap;
+use tokio::sync::watch;
 
 /// Addresses, DNS names, ids and keys, for people and programs.
 pub(crate) async fn execute(
@@ -17,7 +17,8 @@ pub(crate) async fn execute(
     recipes: Recipes<'_>,
     report: &Report,
 ) -> Ended {
-    let interrupted = interruption(report.clone());
+    // Ctrl-C ends what only looks.
+    let (_never, interrupted) = watch::channel(false);
     let state = super::state(global, &args.state, None, &recipes).await?;
     let regions = look(global, &args.names, &recipes, &interrupted).await?;
     let rows = rows(&regions, &args.names);

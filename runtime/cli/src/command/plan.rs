@@ -1,4 +1,3 @@
-use super::interruption::interruption;
 use crate::args::{Format, Global, Plan as PlanArgs};
 use crate::deployments::{self, json, plan_file::PlanFile, text};
 use crate::exit::{Ended, Exit};
@@ -8,6 +7,7 @@ use crate::report::Report;
 use kiln_engine::Error;
 use kiln_engine::plan::{Plan, Planned};
 use serde_json::json;
+use tokio::sync::watch;
 
 /// Of deployments with the images that they need; of images where only these are named, or there is nothing else.
 pub(crate) async fn execute(
@@ -41,7 +41,8 @@ pub(crate) async fn execute(
                 .help("leave it out, or plan it apart: a deployment's plan has its image in it"),
         ]);
     }
-    let interrupted = interruption(report.clone());
+    // Ctrl-C ends what only looks.
+    let (_never, interrupted) = watch::channel(false);
     let state = super::state(global, &args.state, None, &recipes).await?;
     let survey = deployments::survey(global, &recipes, state.as_ref(), &interrupted).await?;
     if let Some(path) = &args.out {

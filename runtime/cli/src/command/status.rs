@@ -1,4 +1,3 @@
-use super::interruption::interruption;
 use crate::args::{Format, Global, Look};
 use crate::deployments::{Region, elsewhere, join_all, json, regions};
 use crate::exit::{Ended, Exit};
@@ -17,7 +16,8 @@ pub(crate) async fn execute(
     recipes: Recipes<'_>,
     report: &Report,
 ) -> Ended {
-    let interrupted = interruption(report.clone());
+    // Ctrl-C ends what only looks.
+    let (_never, interrupted) = watch::channel(false);
     let regions = look(global, &args.names, &recipes, &interrupted).await?;
     let all = rows(&regions, &args.names);
     match global.format {

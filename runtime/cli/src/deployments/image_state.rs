@@ -2,7 +2,7 @@ use crate::project::Project;
 use kiln_engine::bake::Outcome;
 use kiln_engine::deploy::{ArtifactState, ImageState, LayerKey};
 use kiln_engine::graph::{ImageEntry, NodeKind};
-use kiln_engine::plan::{Plan, Planned};
+use kiln_engine::plan::{Plan, Planned, Why};
 use kiln_engine::{CacheKey, NodeName};
 use petgraph::graph::NodeIndex;
 
@@ -14,10 +14,14 @@ pub(super) fn of(project: &Project<'_>, plan: &Plan, entry: &ImageEntry) -> Imag
         Some(Planned::Build { key, .. }) => *key,
         None => None,
     };
-    let why = chain.iter().find_map(|index| match plan.nodes.get(index) {
+    let built = chain.iter().filter_map(|index| match plan.nodes.get(index) {
         Some(Planned::Build { why, .. }) => Some((project.name(*index), why)),
         _ => None,
     });
+    let built: Vec<_> = built.collect();
+    // What somebody has changed says more than what is not there any more, or was never built on this machine.
+    let changed = built.iter().find(|(_, why)| matches!(why, Why::Changed(_)));
+    let why = changed.or(built.first());
     let artifact = match (plan.nodes.get(&entry.tip), why) {
         (Some(Planned::Cached { artifact, .. }), _) => ArtifactState::Baked(artifact.id.clone()),
         (_, Some((name, why))) => {

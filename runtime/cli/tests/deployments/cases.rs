@@ -8,6 +8,7 @@ type Case = (&'static str, fn());
 pub const ALL: &[Case] = &[
     ("a_plan_says_what_becomes_of_each_deployment_and_why", plans),
     ("a_plan_says_what_is_baked_first", plans_a_bake),
+    ("an_image_that_cannot_be_baked_leaves_its_deployment_as_it_is", no_bake),
     ("a_plan_of_a_thousand_that_did_not_change_is_short", many),
     ("a_name_that_nobody_has_is_an_error_that_lists_the_known", unknown),
     ("a_plan_of_images_is_named_by_them", images),
@@ -67,6 +68,22 @@ fn plans_a_bake() {
     for line in ["  + site ", "  + image ", "production  is created", "to build, 1 to create"] {
         assert!(ran.stdout.contains(line), "{line} in {}", ran.stdout);
     }
+}
+
+fn no_bake() {
+    let mut project = Project::new();
+    project.run(of([project.deployment("production", "t3.micro")]), &["deploy", "--yes"]).ended(0);
+    let before = serde_json::to_string(&project.world()).unwrap();
+    project.nothing_is_baked = true;
+    let other = || of([project.deployment("production", "t3.micro").image(project.image("other"))]);
+    let planned = project.run(other(), &["plan"]).ended(0).stdout;
+    assert!(
+        planned.contains("rolls: generation 1 → 2") && planned.contains("image: web changed"),
+        "{planned}"
+    );
+    let ran = project.run(other(), &["deploy", "--yes"]).ended(1);
+    assert!(ran.stderr.contains("nothing is baked here"), "{}", ran.stderr);
+    assert_eq!(serde_json::to_string(&project.world()).unwrap(), before);
 }
 
 fn many() {

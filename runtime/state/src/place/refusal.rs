@@ -45,6 +45,9 @@ impl Refusal {
             | "IllegalLocationConstraintException" => {
                 "say the bucket's region: `s3://bucket/prefix?region=eu-west-1`"
             }
+            "" if self.message.contains("credentials") => {
+                "log in: `aws configure`, `aws sso login`, or set `AWS_PROFILE`"
+            }
             _ => {
                 "look at the bucket, its region and `AWS_ENDPOINT_URL`; `--state` names another place"
             }
