@@ -9,9 +9,12 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-/// How long a server may be out of reach before it counts as one that cannot be asked from here. One that boots does
-/// not answer either.
-const BOOTS_WITHIN: Duration = Duration::from_secs(20);
+/// How long a server that runs may be out of reach before it counts as one that cannot be asked from here. One that boots
+/// does not answer either.
+const BOOTS_WITHIN: Duration = Duration::from_secs(60);
+
+/// Likewise where its load balancer tells later: nothing is lost by attaching it while it boots.
+const TOLD_LATER_WITHIN: Duration = Duration::from_secs(10);
 
 /// What our own checks say of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +30,7 @@ pub(super) enum Told {
 #[derive(Debug)]
 pub(super) struct Asking {
     health: Health,
+    patience: Duration,
     tallies: Arc<Mutex<BTreeMap<String, Tally>>>,
     /// Told after each answer.
     changed: Arc<Notify>,
@@ -51,15 +55,23 @@ enum Asked {
 }
 
 impl Asking {
-    pub(super) fn new(health: Health) -> Self {
-        Self { health, tallies: Arc::default(), changed: Arc::default(), asking: JoinSet::new() }
+    /// For a deployment with this health check, and maybe with a load balancer that will ask too.
+    pub(super) fn new(health: Health, is_told_later: bool) -> Self {
+        let patience = if is_told_later { TOLD_LATER_WITHIN } else { BOOTS_WITHIN };
+        Self {
+            patience,
+            health,
+            tallies: Arc::default(),
+            changed: Arc::default(),
+            asking: JoinSet::new(),
+        }
     }
 
     /// What is known of a server; begins to ask one that it has not been asked for.
     pub(super) fn of(&mut self, server: &str, address: &str) -> Told {
         let Ok(address) = address.parse::<IpAddr>() else { return Told::NotAskable };
         if let Some(tally) = lock(&self.tallies).get(server) {
-            return tally.told(&self.health);
+            return tally.told(&self.health, self.patience);
         }
         lock(&self.tallies).insert(server.to_owned(), Tally::new());
         let (tallies, changed) = (Arc::clone(&self.tallies), Arc::clone(&self.changed));
@@ -129,13 +141,13 @@ impl Tally {
         self.last = Some(asked);
     }
 
-    fn told(&self, health: &Health) -> Told {
+    fn told(&self, health: &Health, patience: Duration) -> Told {
         match &self.last {
             Some(Asked::Passed) if self.in_a_row >= health.healthy => Told::Healthy,
             Some(Asked::Failed(why)) if self.in_a_row >= health.unhealthy => {
                 Told::Unhealthy(why.clone())
             }
-            Some(Asked::OutOfReach) if self.since.elapsed() >= BOOTS_WITHIN => Told::NotAskable,
+            Some(Asked::OutOfReach) if self.since.elapsed() >= patience => Told::NotAskable,
             _ => Told::NotYet,
         }
     }
@@ -232,7 +244,7 @@ mod tests {
     #[tokio::test]
     async fn a_server_is_healthy_after_so_many_answers_in_a_row() {
         let port = serve(vec!["HTTP/1.1 200 OK\r\n\r\n"; 2]).await;
-        let mut asking = Asking::new(health(port));
+        let mut asking = Asking::new(health(port), false);
         assert_eq!(told_after(&mut asking, 1).await, Told::NotYet);
         assert_eq!(told_after(&mut asking, 1).await, Told::Healthy);
     }
@@ -240,7 +252,7 @@ mod tests {
     #[tokio::test]
     async fn a_wrong_status_is_told_with_the_one_that_is_wanted() {
         let port = serve(vec!["HTTP/1.0 503 Sorry\r\n\r\n"; 2]).await;
-        let mut asking = Asking::new(health(port));
+        let mut asking = Asking::new(health(port), false);
         let why = "`GET /healthz` answers 503, not 200".to_owned();
         assert_eq!(told_after(&mut asking, 2).await, Told::Unhealthy(why));
     }
@@ -248,7 +260,7 @@ mod tests {
     #[tokio::test]
     async fn a_port_that_nobody_listens_on_is_a_failure() {
         let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-        let mut asking = Asking::new(health(gone));
+        let mut asking = Asking::new(health(gone), false);
         let why = format!("nothing listens on port {gone}");
         assert_eq!(told_after(&mut asking, 2).await, Told::Unhealthy(why));
     }
@@ -257,13 +269,13 @@ mod tests {
     fn silence_is_a_failure_only_after_an_answer() {
         let mut tally = Tally::new();
         tally.add(Asked::OutOfReach);
-        assert_eq!(tally.told(&health(80)), Told::NotYet, "it may still boot");
+        assert_eq!(tally.told(&health(80), BOOTS_WITHIN), Told::NotYet, "it may still boot");
         tally.since -= BOOTS_WITHIN;
-        assert_eq!(tally.told(&health(80)), Told::NotAskable);
+        assert_eq!(tally.told(&health(80), BOOTS_WITHIN), Told::NotAskable);
         tally.add(Asked::Passed);
         tally.add(Asked::OutOfReach);
         tally.add(Asked::OutOfReach);
         let why = "it does not answer any more".to_owned();
-        assert_eq!(tally.told(&health(80)), Told::Unhealthy(why));
+        assert_eq!(tally.told(&health(80), BOOTS_WITHIN), Told::Unhealthy(why));
     }
 }

@@ -5,6 +5,7 @@ use super::works::Works;
 use super::world::is_going;
 use crate::aws::Refusal;
 use crate::wait::{Failure, Follower, Group, Kind, Seen, Targets, group, target_health};
+use aws_sdk_ec2::types::{Instance, InstanceStateName};
 use kiln_engine::Error;
 use kiln_engine::driver::{Generation, Judge, Waited};
 use std::collections::BTreeMap;
@@ -43,7 +44,9 @@ impl Works<'_> {
         }
         let name = self.names().group(generation);
         let mut follower = self.inner.poller.follow(Kind::Group, &name);
-        let asking = self.deployment.health.clone().map(Asking::new);
+        let is_told_later = self.deployment.load_balancer.is_some();
+        let asking = self.deployment.health.clone();
+        let asking = asking.map(|health| Asking::new(health, is_told_later));
         let mut watch =
             Watch { works: self, group: None, targets: BTreeMap::new(), asking, failed: None };
         let (mut last, mut has_looked) = (None, false);
@@ -113,12 +116,17 @@ impl Works<'_> {
                 instance,
                 checks: group.checks.get(id).copied(),
                 targets: targets.to_vec(),
-                told: told(id, instance.and_then(address)),
+                told: told(id, instance.filter(|one| runs(one)).and_then(address)),
                 is_told_later: self.deployment.load_balancer.is_some(),
             })
         });
         generation(&group.group, servers.collect())
     }
+}
+
+/// Whether it can be asked: its address is known before.
+fn runs(instance: &Instance) -> bool {
+    instance.state().and_then(|state| state.name()) == Some(&InstanceStateName::Running)
 }
 
 fn addresses(group: &Group) -> BTreeMap<String, String> {
