@@ -86,7 +86,7 @@ class BalancingCase(ScalingCase):
 
 class Targets(BalancingCase):
     def test_a_target_is_unused_then_initial_then_healthy_or_not_then_draining_then_gone(self) -> None:
-        group, (instance, address) = self.target_group(delay=1), self.running()
+        group, (instance, address) = self.target_group(delay=3), self.running()
         self.elb.register_targets(TargetGroupArn=group, Targets=[{"Id": instance}])
         self.assertEqual(self.health(group), {instance: ("unused", "Target.NotInUse")})
         balancer = self.balancer()

@@ -27,7 +27,7 @@ class Together(BalancingCase):
         self.assertEqual(len(self.settled(name, 3)), 3)
 
     def test_a_member_drains_before_it_ends(self) -> None:
-        group, balancer = self.target_group(delay=2), self.balancer()
+        group, balancer = self.target_group(delay=4), self.balancer()
         self.listener(balancer, group)
         name = self.group(1, TargetGroupARNs=[group])
         (instance,) = self.settled(name, 1)
@@ -47,7 +47,7 @@ class Together(BalancingCase):
         template = self.shown(kept)["LaunchTemplate"]
         template.pop("LaunchTemplateName")
         name = self.group(
-            1, LaunchTemplate=template, TargetGroupARNs=[group], HealthCheckType="ELB", HealthCheckGracePeriod=2
+            1, LaunchTemplate=template, TargetGroupARNs=[group], HealthCheckType="ELB", HealthCheckGracePeriod=5
         )
         (goes,) = self.settled(name, 1)
         for instance in (stays, goes):
