@@ -48,7 +48,12 @@ impl Driver for Amazon {
         }
         let region = match region {
             Some(region) => region,
-            None => self.region().await.map_err(|error| vec![error])?,
+            None => self.region().await.map_err(|error| {
+                vec![match said.first() {
+                    Some((_, ec2)) => error.at(&ec2.origin),
+                    None => error,
+                }]
+            })?,
         };
         let architecture = types.unwrap_or_else(|| kiln::ec2().architecture().to_owned());
         Ok(Target { builder: self.name().into(), place: Some(region), architecture })
