@@ -11,7 +11,7 @@ const LEASE: [&str; 4] = ["--lease-time", "2", "--lock-timeout", "60"];
 
 #[test]
 fn after_a_kill_at_any_moment_the_next_deploy_brings_what_is_declared() {
-    let kills: u64 = std::env::var("KILN_KILLS").map_or(3, |text| text.parse().unwrap());
+    let kills: u64 = std::env::var("KILN_KILLS").map_or(2, |text| text.parse().unwrap());
     let lab = Lab::up(&[]);
     let project = Project::new(&lab);
     let fleet = Fleet { lab: &lab, project: &project };

@@ -21,14 +21,24 @@ pub(super) struct Host<'a> {
 
 impl<'a> Host<'a> {
     /// Replaces the recipes, compiles everything, bakes and deploys once.
-    pub(super) fn new(cloud: Cloud, place: &Place, checkout: &'a Checkout) -> Result<Self> {
+    pub(super) fn new(
+        cloud: Cloud,
+        place: &Place,
+        checkout: &'a Checkout,
+        deployments: usize,
+    ) -> Result<Self> {
         say::line("bench: the host with EC2's driver, minutes when it was never compiled here");
-        checkout.replace_recipes(RECIPES)?;
+        let count = format!("const DEPLOYMENTS: usize = {deployments};");
+        let recipes = RECIPES.replace("const DEPLOYMENTS: usize = 1_000;", &count);
+        ensure!(recipes.contains(&count), "the recipes of the bench have another form");
+        checkout.replace_recipes(&recipes)?;
         checkout.build(&["build", "--release", "--package", "kiln-host-ec2"])?;
         let document = checkout.document()?;
         let host = Self { checkout, cloud, store: place.dir("deployments-store")?, document };
         host.run(&["update", "tiny", "--builder", "ec2"])?;
-        say::line("bench: a thousand deployments in a lab, once");
+        say::line(&format!(
+            "bench: {deployments} deployments in a lab, once: minutes for a thousand"
+        ));
         host.run(&["deploy", "--yes"])?;
         Ok(host)
     }

@@ -78,8 +78,10 @@ fn in_a_lab(
     place: &Place,
     checkout: &Checkout,
 ) -> Result<Row> {
-    let host = host::Host::new(Cloud::start(workspace, place, &[])?, place, checkout)?;
-    let case = format!("plan of {DEPLOYMENTS} deployments, nothing changed, asked of a lab");
+    let deployments = if options.quick { DEPLOYMENTS / 10 } else { DEPLOYMENTS };
+    let cloud = Cloud::start(workspace, place, &[])?;
+    let host = host::Host::new(cloud, place, checkout, deployments)?;
+    let case = format!("plan of {deployments} deployments, nothing changed, asked of a lab");
     say::line(&format!("bench: {case}"));
     let mut row = Row::new(&case, "kiln-host-ec2 plan", machine::load());
     for round in 0..=options.runs {
