@@ -169,7 +169,7 @@ pub enum DeployPhase {
     },
     /// What stands before the servers is made, or made as declared.
     Preparing,
-    /// A generation is made.
+    /// A generation is made, or one that is kept comes back.
     Launching {
         /// For what reasons, in words.
         why: Vec<String>,

@@ -35,7 +35,7 @@ pub(super) fn words(generation: Option<u32>, phase: &DeployPhase) -> String {
         DeployPhase::Waiting => "waits for somebody else who changes it".into(),
         DeployPhase::Recovering { who } => format!("takes up what {who} has begun{of}"),
         DeployPhase::Preparing => "prepares what stands before the servers".into(),
-        DeployPhase::Launching { .. } => format!("launches{of}"),
+        DeployPhase::Launching { .. } => format!("brings up{of}"),
         DeployPhase::Starting => format!("servers start{of}"),
         DeployPhase::Attaching => format!("attaches{of}"),
         DeployPhase::Checking => format!("checks health under traffic{of}"),
