@@ -8,19 +8,23 @@ use crate::aws::Refusal;
 use crate::aws::tags::{self, Tags};
 use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, Certificate, ForwardActionConfig, Listener, LoadBalancer,
-    LoadBalancerSchemeEnum, LoadBalancerTypeEnum, Tag, TargetGroupTuple,
+    LoadBalancerSchemeEnum, LoadBalancerStateEnum, LoadBalancerTypeEnum, Tag, TargetGroupTuple,
 };
 use kiln::NewLoadBalancer;
 use kiln_engine::Error;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+/// How long AWS may take to make a load balancer, and the longest pause between two looks.
+const ACTIVE_WITHIN: Duration = Duration::from_secs(15 * 60);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// What a listener forwards to: target groups, each with its weight. One that has none has no traffic, but its health is
 /// told, which it is not of one that nothing forwards to.
 pub(super) type Forwards = BTreeMap<String, i32>;
 
 impl Works<'_> {
-    /// The load balancer, made or mended. Nobody waits until it is active: servers start meanwhile, and what is
-    /// attached to it is not healthy before.
+    /// The load balancer, made or mended.
     pub(super) async fn balancer(
         self,
         made: &NewLoadBalancer,
@@ -61,6 +65,38 @@ impl Works<'_> {
             call.map_err(|error| told(error.into()))?;
         }
         Ok(there)
+    }
+
+    /// Waits until a load balancer forwards: some minutes after it was made, in which no server can be healthy behind it.
+    pub(super) async fn until_active(self, made: &NewLoadBalancer, arn: &str) -> Result<(), Error> {
+        let told =
+            |refusal: Refusal| self.refused_at(refusal, "see the load balancer", &made.origin);
+        let begun = Instant::now();
+        let mut pause = Duration::from_millis(200);
+        loop {
+            let call = self.aws().elb.describe_load_balancers().load_balancer_arns(arn);
+            let answer = once_seen(&[], async || Ok(call.clone().send().await?)).await;
+            let there = answer.map_err(told)?.load_balancers.unwrap_or_default().pop();
+            let state = there.as_ref().and_then(|one| one.state());
+            match state.and_then(|state| state.code()) {
+                Some(LoadBalancerStateEnum::Active | LoadBalancerStateEnum::ActiveImpaired) => {
+                    return Ok(());
+                }
+                Some(LoadBalancerStateEnum::Failed) => {
+                    let why = state.and_then(|state| state.reason()).unwrap_or_default();
+                    return Err(told(Refusal::of("", format!("it could not be made: {why}"))));
+                }
+                _ if begun.elapsed() > ACTIVE_WITHIN => {
+                    return Err(told(Refusal::of("", "it is still being made")));
+                }
+                _ => {}
+            }
+            tokio::select! {
+                biased;
+                () = self.inner.poller.interruption() => return Err(Error::interrupted()),
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
+            }
+        }
     }
 
     async fn find_balancer(self, name: &str) -> Result<Option<LoadBalancer>, Refusal> {

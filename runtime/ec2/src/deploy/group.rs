@@ -1,5 +1,6 @@
 use super::names::{GENERATION, LAUNCH, VERSION, is_declared};
 use super::network::Network;
+use super::security::Unwanted;
 use super::seen::once_seen;
 use super::traits;
 use super::works::Works;
@@ -104,7 +105,10 @@ impl Works<'_> {
                 return Ok(vec![id]);
             }
             if begun.elapsed() > VISIBLE_WITHIN {
-                return self.servers_security(None, vpc).await.map(|id| id.into_iter().collect());
+                return self
+                    .servers_security(None, vpc, Unwanted::Stay)
+                    .await
+                    .map(|id| id.into_iter().collect());
             }
             tokio::time::sleep(std::time::Duration::from_millis(500)).await;
         }
@@ -214,7 +218,12 @@ impl Works<'_> {
             }
         }
         if !extra.is_empty() {
-            let tags = extra.iter().map(|key| tag(name, key, "", true)).collect();
+            // One that has a value is only removed where the value fits.
+            let bare = |key: &String| {
+                let tag = Tag::builder().resource_type(RESOURCE).resource_id(name);
+                tag.key(key).propagate_at_launch(true).build()
+            };
+            let tags = extra.iter().map(bare).collect();
             autoscaling.delete_tags().set_tags(Some(tags)).send().await?;
             if !ids.is_empty() {
                 let key = |key: &String| aws_sdk_ec2::types::Tag::builder().key(key).build();
@@ -251,9 +260,12 @@ pub(super) async fn describe(aws: &Aws, name: &str) -> Result<Option<AutoScaling
 }
 
 /// A tag of a group; its servers get it too where it is propagated.
+/// How tags of Auto Scaling name what they are on.
+const RESOURCE: &str = "auto-scaling-group";
+
 pub(super) fn tag(group: &str, name: &str, value: &str, propagate: bool) -> Tag {
     Tag::builder()
-        .resource_type("auto-scaling-group")
+        .resource_type(RESOURCE)
         .resource_id(group)
         .key(name)
         .value(value)

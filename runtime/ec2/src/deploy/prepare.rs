@@ -2,6 +2,7 @@ use super::balancer::Forwards;
 use super::listening::Listening;
 use super::names::{BALANCER, FRONT};
 use super::network::Network;
+use super::security::Unwanted;
 use super::traits::{balancer_subnets, drain, seconds, subnets};
 use super::works::Works;
 use super::world::World;
@@ -39,18 +40,35 @@ impl Works<'_> {
                 Some(front.target_group)
             }
             Some(LoadBalancer::TargetGroup { arn, .. }) => {
-                self.named_target_group(arn).await?;
+                self.named_target_group(arn, Unwanted::Stay).await?;
                 self.join(&world, Some(arn), output).await?;
                 Some(arn.clone())
             }
             None => {
-                self.plain_security().await?;
+                self.plain_security(Unwanted::Stay).await?;
                 self.join(&world, None, output).await?;
                 None
             }
         };
         self.leave(&world, wanted.as_deref()).await?;
-        self.remove_stale(&world, wanted.as_deref(), output).await
+        self.remove_stale(&world, wanted.as_deref(), output).await?;
+        self.close().await
+    }
+
+    /// Lets nobody in any more who is not declared: last, because traffic that has not moved needs the old rules.
+    async fn close(self) -> Result<(), Error> {
+        match &self.deployment.load_balancer {
+            Some(LoadBalancer::Made(made)) => {
+                let named = balancer_subnets(self.deployment, made);
+                let vpc = Network::of(self.aws(), named, &made.origin).await?.vpc;
+                let security = self.balancer_security(made, &vpc, Unwanted::Go).await?;
+                self.servers_security(Some(&security), &vpc, Unwanted::Go).await.map(drop)
+            }
+            Some(LoadBalancer::TargetGroup { arn, .. }) => {
+                self.named_target_group(arn, Unwanted::Go).await
+            }
+            None => self.plain_security(Unwanted::Go).await,
+        }
     }
 
     /// A load balancer with all that it needs. Where its servers are in another target group of its, that one keeps
@@ -73,12 +91,12 @@ impl Works<'_> {
         let vpc = network.vpc.as_str();
         let name = self.names().balancer(made.kind, made.internal, vpc);
         let (security, target_group) = tokio::try_join!(
-            self.balancer_security(made, vpc),
+            self.balancer_security(made, vpc, Unwanted::Stay),
             self.target_group(made, &name, vpc),
         )?;
         let (balancer, _servers) = tokio::try_join!(
             self.balancer(made, &network, &security),
-            self.servers_security(Some(&security), vpc),
+            self.servers_security(Some(&security), vpc, Unwanted::Stay),
         )?;
         let arn = balancer.load_balancer_arn().unwrap_or_default().to_owned();
         let of_it = world.target_groups_of(self.names());
@@ -93,6 +111,7 @@ impl Works<'_> {
             before.filter(has_servers).map(|group| (group.to_owned(), 1)).collect();
         to.insert(target_group.clone(), i32::from(to.is_empty()));
         self.listener(made, &arn, &to).await?;
+        self.until_active(made, &arn).await?;
         let dns_name = balancer.dns_name.unwrap_or_default();
         Ok(Front { balancer: arn, dns_name, target_group, security })
     }
@@ -137,16 +156,16 @@ impl Works<'_> {
     }
 
     /// Servers that nobody hands traffic to.
-    async fn plain_security(self) -> Result<(), Error> {
+    async fn plain_security(self, unwanted: Unwanted) -> Result<(), Error> {
         if self.target().security_groups.is_empty() {
             let network = Network::of(self.aws(), &self.target().subnets, self.origin()).await?;
-            self.servers_security(None, &network.vpc).await?;
+            self.servers_security(None, &network.vpc, unwanted).await?;
         }
         Ok(())
     }
 
     /// Somebody else's target group: it is there, and in the servers' network.
-    async fn named_target_group(self, arn: &str) -> Result<(), Error> {
+    async fn named_target_group(self, arn: &str, unwanted: Unwanted) -> Result<(), Error> {
         let told = |refusal: Refusal| self.refused(refusal, "see the target group");
         let call = self.aws().elb.describe_target_groups().target_group_arns(arn).send().await;
         let groups = call.map_err(|error| told(error.into()))?.target_groups.unwrap_or_default();
@@ -171,7 +190,7 @@ impl Works<'_> {
             }
             _ => None,
         };
-        self.servers_security(balancer.as_deref(), vpc).await.map(drop)
+        self.servers_security(balancer.as_deref(), vpc, unwanted).await.map(drop)
     }
 
     /// The security group of the load balancer that a target group belongs to.

@@ -16,15 +16,25 @@ const ANYWHERE: [&str; 2] = ["0.0.0.0/0", "::/0"];
 /// Who may connect, and to which port: a CIDR, or a security group.
 type Rules = BTreeSet<(u16, String)>;
 
+/// What becomes of rules that are not wanted any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unwanted {
+    /// They stay: servers that have traffic need them until it has moved.
+    Stay,
+    /// They go.
+    Go,
+}
+
 impl Works<'_> {
     /// The security group of the load balancer: lets in who may connect, where it listens.
     pub(super) async fn balancer_security(
         self,
         made: &NewLoadBalancer,
         vpc: &str,
+        unwanted: Unwanted,
     ) -> Result<String, Error> {
         let rules = made.from.iter().map(|from| (made.listen, from.clone())).collect();
-        self.security(BALANCER, vpc, &rules).await
+        self.security(BALANCER, vpc, &rules, unwanted).await
     }
 
     /// That of the servers: lets in the declared ports from the load balancer, where one is made. `None` where the
@@ -33,6 +43,7 @@ impl Works<'_> {
         self,
         balancer: Option<&str>,
         vpc: &str,
+        unwanted: Unwanted,
     ) -> Result<Option<String>, Error> {
         if !self.target().security_groups.is_empty() {
             return Ok(None);
@@ -42,10 +53,16 @@ impl Works<'_> {
             Some(group) => ports.map(|port| (*port, group.to_owned())).collect(),
             None => ports.flat_map(|port| ANYWHERE.map(|from| (*port, from.to_owned()))).collect(),
         };
-        self.security(SERVERS, vpc, &rules).await.map(Some)
+        self.security(SERVERS, vpc, &rules, unwanted).await.map(Some)
     }
 
-    async fn security(self, role: &str, vpc: &str, rules: &Rules) -> Result<String, Error> {
+    async fn security(
+        self,
+        role: &str,
+        vpc: &str,
+        rules: &Rules,
+        unwanted: Unwanted,
+    ) -> Result<String, Error> {
         let what = format!("make the security group of the {role}");
         let group = match self.find_security(role, vpc).await? {
             Some(group) => group,
@@ -55,7 +72,7 @@ impl Works<'_> {
         };
         let id = group.group_id().unwrap_or_default().to_owned();
         let what = format!("change the security group of the {role}");
-        self.converge(&id, &read(&group), rules)
+        self.converge(&id, &read(&group), rules, unwanted)
             .await
             .map_err(|error| self.refused(error, &what))?;
         Ok(id)
@@ -102,7 +119,13 @@ impl Works<'_> {
         }
     }
 
-    async fn converge(self, id: &str, has: &Rules, wanted: &Rules) -> Result<(), Refusal> {
+    async fn converge(
+        self,
+        id: &str,
+        has: &Rules,
+        wanted: &Rules,
+        unwanted: Unwanted,
+    ) -> Result<(), Refusal> {
         let ec2 = &self.aws().ec2;
         let missing: Vec<IpPermission> = wanted.difference(has).map(permission).collect();
         if !missing.is_empty() {
@@ -115,7 +138,7 @@ impl Works<'_> {
             }
         }
         let extra: Vec<IpPermission> = has.difference(wanted).map(permission).collect();
-        if !extra.is_empty() {
+        if unwanted == Unwanted::Go && !extra.is_empty() {
             let call = ec2.revoke_security_group_ingress().group_id(id);
             match call.set_ip_permissions(Some(extra)).send().await.map_err(Refusal::from) {
                 Err(refusal) if !refusal.is_not_found() => return Err(refusal),

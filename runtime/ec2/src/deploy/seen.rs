@@ -32,10 +32,10 @@ where
 fn is_unseen(refusal: &Refusal) -> bool {
     let says = |text: &&str| refusal.message().contains(*text);
     refusal.is_not_found()
+        // Of load balancers, for a security group that was made a moment ago.
+        || refusal.code() == "InvalidSecurityGroup"
         || refusal.code() == "ValidationError"
-            && ["does not exist", "not found", "valid fully-formed launch template"]
-                .iter()
-                .any(says)
+            && ["does not exist", "not found"].iter().any(says)
 }
 
 #[cfg(test)]

@@ -26,7 +26,10 @@ impl Works<'_> {
     pub(super) async fn attach(self, generation: u32) -> Result<(), Error> {
         let name = self.names().group(generation);
         match self.target_group_arn().await? {
-            Some(arn) => self.attach_to(&name, &arn).await,
+            Some(arn) => match self.attach_to(&name, &arn).await {
+                Ok(()) => self.judged_by_balancer(&name).await,
+                refused => refused,
+            },
             None => self.mark_attached(&name, true).await,
         }
         .map_err(|refusal| self.refused(refusal, "hand traffic to the servers"))
@@ -53,13 +56,17 @@ impl Works<'_> {
         let autoscaling = &self.aws().autoscaling;
         let call = autoscaling.attach_load_balancer_target_groups();
         let call = call.auto_scaling_group_name(name).target_group_arns(arn);
-        once_seen(&[], async || Ok(call.clone().send().await.map(drop)?)).await?;
+        once_seen(&[], async || Ok(call.clone().send().await.map(drop)?)).await
+    }
+
+    async fn judged_by_balancer(self, name: &str) -> Result<(), Refusal> {
         // From now on a server that its balancer finds unhealthy is replaced, but not one that starts: what does not
         // get healthy within the time that is declared is to be looked at and removed, not started again and again.
         let health = self.deployment.health.as_ref();
         let (within, soak) =
             health.map_or((HEALTHY_WITHIN_MS, 0), |health| (health.within_ms, health.soak_ms));
         let grace = seconds(within.saturating_mul(2).saturating_add(soak));
+        let autoscaling = &self.aws().autoscaling;
         let call = autoscaling.update_auto_scaling_group().auto_scaling_group_name(name);
         let call = call.health_check_type("ELB");
         call.health_check_grace_period(i32::try_from(grace).unwrap_or(i32::MAX)).send().await?;
@@ -101,11 +108,16 @@ impl Works<'_> {
         }
         let autoscaling = &self.aws().autoscaling;
         // Before: servers that drain are not healthy to their balancer.
-        let call = autoscaling.update_auto_scaling_group().auto_scaling_group_name(name);
-        call.health_check_type("EC2").send().await?;
+        self.judged_by_itself(name).await?;
         let call = autoscaling.detach_load_balancer_target_groups().auto_scaling_group_name(name);
         call.set_target_group_arns(Some(arns.iter().cloned().collect())).send().await?;
         Ok(())
+    }
+
+    async fn judged_by_itself(self, name: &str) -> Result<(), Refusal> {
+        let call = self.aws().autoscaling.update_auto_scaling_group();
+        let call = call.auto_scaling_group_name(name).health_check_type("EC2");
+        Ok(call.send().await.map(drop)?)
     }
 
     /// Waits until no server of a group is registered any more, or the time for it is over.
@@ -175,8 +187,17 @@ impl Works<'_> {
             match wanted {
                 Some(arn) if serves && !is_in(arn) => {
                     output(&format!("`{name}` moves to another target group"));
+                    // What serves is not replaced because it does not answer there yet.
+                    self.judged_by_itself(name).await.map_err(told)?;
                     self.attach_to(name, arn).await.map_err(told)?;
-                    self.healthy_in(group, arn).await?;
+                    if let Err(error) = self.healthy_in(group, arn).await {
+                        let to = BTreeSet::from([arn.to_owned()]);
+                        self.detach_from(name, &to).await.map_err(told)?;
+                        if !group.target_group_arns().is_empty() {
+                            self.judged_by_balancer(name).await.map_err(told)?;
+                        }
+                        return Err(error);
+                    }
                 }
                 None if serves && !is_marked => {
                     self.mark_attached(name, true).await.map_err(told)?
@@ -195,6 +216,11 @@ impl Works<'_> {
             if wanted.is_some() && group_tags(group).contains_key(ATTACHED) {
                 self.mark_attached(name, false).await.map_err(told)?;
             }
+            let has_moved = wanted.is_some_and(|arn| {
+                let serves = group_tags(group).contains_key(ATTACHED);
+                (serves || !group.target_group_arns().is_empty())
+                    && !group.target_group_arns().iter().any(|one| one == arn)
+            });
             let mut old = group.target_group_arns().to_vec();
             old.retain(|arn| Some(arn.as_str()) != wanted);
             if !old.is_empty() {
@@ -206,6 +232,9 @@ impl Works<'_> {
                     Err(refusal) if is_gone(&refusal) => {}
                     done => done.map(drop).map_err(told)?,
                 }
+            }
+            if has_moved {
+                self.judged_by_balancer(name).await.map_err(told)?;
             }
         }
         Ok(())
