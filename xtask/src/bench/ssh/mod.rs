@@ -40,6 +40,8 @@ pub(super) fn run(
     let python = python::environment(&workspace.target().join("bench"), "peers", &peers)?;
     let bin = python.parent().context("an environment without a directory")?;
     kiln::build(checkout)?;
+    // Before the server, which sees no mount that is made after it.
+    let disk = disk::Journalled::mount(place)?;
     let server = server::Server::start(place)?;
     let sources = place.dir("tasks")?;
     let mut tools: Vec<Box<dyn Tool + '_>> = vec![
@@ -48,7 +50,7 @@ pub(super) fn run(
         Box::new(pyinfra::Pyinfra::new(place, &server, bin, &sources)?),
     ];
     let mut rows = tasks::run(options, &sources, &mut tools)?;
-    rows.extend(transfer::run(options, place, checkout, &server)?);
+    rows.extend(transfer::run(options, place, checkout, &server, &disk)?);
     Ok(rows)
 }
 

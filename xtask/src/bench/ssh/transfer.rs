@@ -26,6 +26,7 @@ pub(super) fn run(
     place: &Place,
     checkout: &Checkout,
     server: &Server,
+    disk: &Journalled,
 ) -> Result<Vec<Row>> {
     let (mib, files) = if options.quick { (64, 1_000) } else { (1024, 10_000) };
     // The file, a copy by each, and what is being removed.
@@ -44,7 +45,6 @@ pub(super) fn run(
         compare(options, &here, &format!("a file of {mib} MiB over ssh"), &large, &tools)?;
     judge(&mut rows);
     let case = format!("{files} files of {FILE_SIZE} bytes over ssh");
-    let disk = Journalled::mount(place)?;
     let mut journalled =
         compare(options, disk.path(), &format!("{case}, ext4 with a journal"), &small, &tools)?;
     judge(&mut journalled);
