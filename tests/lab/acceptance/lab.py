@@ -65,6 +65,7 @@ class Lab:
         if not key.exists():
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
         self.key = key
+        self._prepared = False
 
     def aws(self, *arguments: str) -> Any:
         """Runs `aws ARGUMENTS` and returns what it printed, as JSON. Raises `Refused` with the service's error."""
@@ -93,8 +94,13 @@ class Lab:
         return found["Parameter"]["Value"]
 
     def launch(self, image: str, *arguments: str) -> tuple[str, str]:
-        """Launches an instance with the tests' key and waits until it runs: its id and address."""
-        self._import_key()
+        """Launches an instance with the tests' key and waits until it runs: its id and address. The default security
+        groups let ssh in.
+        """
+        if not self._prepared:
+            self._import_key()
+            self.let_in("default", 22)
+            self._prepared = True
         ran = self.aws(
             *("ec2", "run-instances", "--image-id", image, "--instance-type", "t3.micro", "--key-name", "acceptance"),
             *arguments,
@@ -102,6 +108,15 @@ class Lab:
         instance = ran["Instances"][0]
         self.aws("ec2", "wait", "instance-running", "--instance-ids", instance["InstanceId"])
         return instance["InstanceId"], instance["PrivateIpAddress"]
+
+    def let_in(self, group: str, port: int, *source: str) -> None:
+        """Opens a port of the security groups of this name, from anywhere or from SOURCE as the CLI has it."""
+        found = self.aws("ec2", "describe-security-groups", "--filters", f"Name=group-name,Values={group}")
+        for one in found["SecurityGroups"]:
+            self.aws(
+                *("ec2", "authorize-security-group-ingress", "--group-id", one["GroupId"], "--protocol", "tcp"),
+                *("--port", str(port), *(source or ("--cidr", "0.0.0.0/0"))),
+            )
 
     def terminate(self, *instances: str) -> None:
         """Terminates and waits until they are gone, faster than the CLI's waiter asks."""
@@ -160,14 +175,10 @@ class Lab:
         )
 
     def _import_key(self) -> None:
-        try:
-            self.aws(
-                *("ec2", "import-key-pair", "--key-name", "acceptance"),
-                *("--public-key-material", f"fileb://{self.key}.pub"),
-            )
-        except Refused as refused:
-            if refused.code != "InvalidKeyPair.Duplicate":
-                raise
+        self.aws(
+            *("ec2", "import-key-pair", "--key-name", "acceptance"),
+            *("--public-key-material", f"fileb://{self.key}.pub"),
+        )
 
     def _place(self) -> list[str]:
         return ["--state", str(self.root), "--name", self.name]

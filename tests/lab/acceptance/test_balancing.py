@@ -46,9 +46,21 @@ class Site:
 
     def __init__(self, lab: Lab, name: str, count: int, kind: str = "application", delay: int = 5) -> None:
         self.lab, self.name = lab, name
+        vpc = lab.aws("ec2", "describe-vpcs")["Vpcs"][0]["VpcId"]
+        groups = []
+        if kind == "application":
+            self.front, self.servers = (self.security(f"{name}-{role}", vpc) for role in ("front", "servers"))
+            lab.let_in(f"{name}-front", 80)
+            lab.let_in(f"{name}-servers", 80, "--source-group", self.front)
+            groups = ["--security-groups", self.front]
+        else:
+            # It has none, and its targets cannot name it.
+            self.front, self.servers = None, self.security(f"{name}-servers", vpc)
+            lab.let_in(f"{name}-servers", 80, "--cidr", lab.described["cidr"])
         data = {
             "ImageId": lab.base(),
             "InstanceType": "t3.micro",
+            "SecurityGroupIds": [self.servers],
             "UserData": base64.b64encode(WEB.encode()).decode(),
             "MetadataOptions": {"HttpTokens": "required"},
         }
@@ -57,9 +69,8 @@ class Site:
             *("--launch-template-data", json.dumps(data)),
         )
         self.template = template["LaunchTemplate"]["LaunchTemplateId"]
-        vpc = lab.aws("ec2", "describe-vpcs")["Vpcs"][0]["VpcId"]
         subnets = [s["SubnetId"] for s in lab.aws("ec2", "describe-subnets")["Subnets"]]
-        front = lab.aws("elbv2", "create-load-balancer", "--name", name, "--type", kind, "--subnets", *subnets)
+        front = lab.aws("elbv2", "create-load-balancer", "--name", name, "--type", kind, *groups, "--subnets", *subnets)
         self.balancer = front["LoadBalancers"][0]["LoadBalancerArn"]
         lab.aws("elbv2", "wait", "load-balancer-available", "--names", name)
         self.address = front["LoadBalancers"][0]["DNSName"]
@@ -84,6 +95,12 @@ class Site:
             *("--max-size", "30", "--desired-capacity", str(count), "--vpc-zone-identifier", ",".join(subnets[:2])),
             *("--launch-template", f"LaunchTemplateId={self.template},Version=1", "--target-group-arns", self.group),
         )
+
+    def security(self, name: str, vpc: str) -> str:
+        """A security group that lets nobody in."""
+        return self.lab.aws(
+            *("ec2", "create-security-group", "--group-name", name, "--description", "acceptance", "--vpc-id", vpc),
+        )["GroupId"]
 
     def scale(self, count: int) -> None:
         """Asks for so many instances."""
@@ -126,6 +143,9 @@ class Site:
         self.lab.aws("elbv2", "delete-target-group", "--target-group-arn", self.group)
         self.lab.aws("ec2", "delete-launch-template", "--launch-template-id", self.template)
         until(lambda: self.name not in self.lab.own("status")["groups"], 120)
+        # The last instance has gone: nobody has its group.
+        for group in filter(None, (self.servers, self.front)):
+            self.lab.aws("ec2", "delete-security-group", "--group-id", group)
 
 
 class Balancing(unittest.TestCase):

@@ -142,4 +142,9 @@ class Imagined:
         self.volumes = Volumes()
         self.machines = Machines(self.volumes, lambda *exit: self.on_exit(*exit))
         self.balancers = Balancers()
+        self.guards: dict[str, Any] = {}
         self.on_exit: Callable[[str, str], None] = lambda *exit: None
+
+    def guard(self, changes: dict[str, Any]) -> None:
+        """Remembers what is let in where."""
+        self.guards |= changes

@@ -10,12 +10,13 @@ import ipaddress
 import os
 import socket
 import threading
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
 from . import claims, netns
 from .command import ip, run
 from .errors import LabError
+from .firewall import Allowed, Firewall
 
 METADATA = "169.254.169.254"
 RESOLVER = "169.254.169.253"
@@ -24,18 +25,40 @@ LINK_LOCAL = "169.254.169.0/24"
 INTERFACE = "ens5"
 
 
-@dataclass
 class Port:
     """A machine's place on the bridge: the open file that holds its network namespace, and the bridge's end of its wire."""
 
-    namespace: int
-    name: str
+    def __init__(self, namespace: int, name: str) -> None:
+        self.namespace = namespace
+        self.name = name
+        self.closed = False
+        self._turn = threading.Lock()
+        self._firewall: Firewall | None = None
+
+    def allow(self, allowed: Allowed | None) -> None:
+        """Lets this in and nothing else; everything when it is `None`. Does nothing after `close`."""
+        with self._turn:
+            if self.closed:
+                return
+            if allowed is None:
+                self._open()
+                return
+            self._firewall = self._firewall or Firewall(self.namespace)
+            self._firewall.apply(allowed)
 
     def close(self) -> None:
         """Takes the machine off the network. The namespace ends with the machine's last process."""
         # A namespace that ends takes its wire along, but only some time later.
         _remove_link(self.name)
-        os.close(self.namespace)
+        with self._turn:
+            self.closed = True
+            self._open()
+            os.close(self.namespace)
+
+    def _open(self) -> None:
+        if self._firewall is not None:
+            self._firewall.close()
+        self._firewall = None
 
 
 class Network:
@@ -49,6 +72,9 @@ class Network:
         self.name = name
         self._guard = threading.Lock()
         self._numbers = 0
+        self._filtering = threading.Lock()
+        self._allowed: dict[str, Allowed] = {}
+        self._ports: dict[str, Port] = {}
         with claims.locked():
             self.bridge, block = claims.claim(cidr)
             try:
@@ -80,6 +106,8 @@ class Network:
             raise LabError(f"`{address}` is not free for machines in `{self.cidr}`", "take one from the block's fourth on")
         port = Port(netns.create(), self._name())
         try:
+            # Before there is a wire: nothing gets in that may not.
+            self._filter(port, address)
             self._join(port, INTERFACE, address)
             # EC2's link-local services answer on the instance's own link.
             netns.within(port.namespace, lambda: ip(f"route add {LINK_LOCAL} dev {INTERFACE} scope link"))
@@ -87,6 +115,20 @@ class Network:
             port.close()
             raise
         return port
+
+    def guard(self, changes: Mapping[str, Allowed | None]) -> None:
+        """What is let in at each of these addresses, whoever has them now or will: `None` is everything, as where nothing
+        was ever said. What is connected stays so.
+        """
+        with self._filtering:
+            for address, allowed in changes.items():
+                if allowed is None:
+                    self._allowed.pop(address, None)
+                else:
+                    self._allowed[address] = allowed
+                port = self._ports.get(address)
+                if port is not None:
+                    port.allow(allowed)
 
     def listen(self, kind: socket.SocketKind, address: str, port: int) -> socket.socket:
         """A socket of the services' corner, bound to this address of theirs; a stream listens already."""
@@ -117,6 +159,13 @@ class Network:
         if Path("/proc/sys/net/ipv6").exists():
             Path(f"/proc/sys/net/ipv6/conf/{self.bridge}/disable_ipv6").write_text("1")
         ip(f"link set {self.bridge} up")
+
+    def _filter(self, port: Port, address: str) -> None:
+        with self._filtering:
+            self._ports = {there: other for there, other in self._ports.items() if not other.closed}
+            self._ports[address] = port
+            if address in self._allowed:
+                port.allow(self._allowed[address])
 
     def _name(self) -> str:
         with self._guard:

@@ -39,11 +39,12 @@ class Reality:
     machine = staticmethod(Machine)
     mac = staticmethod(mac)
 
-    def __init__(self, volumes: Volumes, machines: Machines, balancers: Balancers, cidr: str) -> None:
+    def __init__(self, volumes: Volumes, machines: Machines, balancers: Balancers, network: Network) -> None:
         self.volumes = volumes
         self.machines = machines
         self.balancers = balancers
-        self.cidr = cidr
+        self.cidr = network.cidr
+        self.guard = network.guard
 
 
 def serve(options: argparse.Namespace) -> int:
@@ -84,7 +85,7 @@ def _up(options: argparse.Namespace, state: Path, roots: dict[str, Path], ends: 
     balancers = Balancers(state, network, volumes.journal)
     ends.callback(balancers.close)
     server = Server(
-        Reality(volumes, machines, balancers, network.cidr),
+        Reality(volumes, machines, balancers, network),
         state,
         options.region,
         options.port,

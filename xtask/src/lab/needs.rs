@@ -25,6 +25,7 @@ pub(crate) const NEEDS: &[Need] = &[
         reason: "forwards what load balancers are asked",
     },
     Need { any_of: &["ip"], package: "iproute2", reason: "makes the instances' network" },
+    Need { any_of: &["nft"], package: "nftables", reason: "filters as security groups say" },
     Need { any_of: &["nsenter"], package: "util-linux", reason: "enters an instance" },
     Need { any_of: &["mount"], package: "mount", reason: "mounts the instances' volumes" },
     Need {

@@ -83,8 +83,11 @@ class Life:
         with self._plane.lock:
             if interrupted.is_set():
                 return
+            filtering = instance.ec2_backend.filtering
+            filtering.step()
             machine = machine_of(instance)
             instance.made = instance.has_booted = True
+        filtering.settled()
         try:
             self._plane.reality.machines.start(machine)
         except LabError as error:

@@ -26,6 +26,7 @@ class Reality(Protocol):
     machine: Any
     mac: Any
     cidr: str
+    guard: Any
 
 
 @dataclass

@@ -221,6 +221,7 @@ class LabBalancing(ELBv2Backend):
 
     def _provision(self, balancer: LabLoadBalancer) -> None:
         def up() -> None:
+            self.ec2_backend.filtering.settled()
             try:
                 self.plane.reality.balancers.open(balancer.key, balancer.address, self.serving.report)
             except LabError as error:
@@ -233,6 +234,7 @@ class LabBalancing(ELBv2Backend):
                 balancer.state = "active"
                 self.plane.keeper.poke()
 
+        self.ec2_backend.filtering.step()
         self.plane.effects.submit(balancer.arn, up)
         self.plane.later(balancer.arn, self.plane.latency.of(real.PROVISION), active)
 
@@ -279,6 +281,8 @@ class LabBalancing(ELBv2Backend):
         interface = self.ec2_backend.create_network_interface(
             subnet, address, group_ids=groups, description=description
         )
+        # moto gives it the default group; a network load balancer without groups lets everything in.
+        interface._group_set = [group for group in interface._group_set if group.id in groups]
         interface.requester_managed, interface.status = True, "in-use"
         interface.requester_id = "amazon-elb"
         return interface

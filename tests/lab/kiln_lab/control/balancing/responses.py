@@ -145,6 +145,7 @@ class LabBalancingResponse(Answers, ELBV2Response):
         balancer = self.lab.load_balancers[self._get_param("LoadBalancerArn")]
         groups = [self.lab.ec2_backend.get_security_group_from_id(g) for g in balancer.security_groups]
         balancer.interface._group_set = [group for group in groups if group is not None]
+        self.lab.ec2_backend.filtering.step()
         return ActionResult({"SecurityGroupIds": result.result["SecurityGroups"]})
 
     def _seen(self, everything: Any) -> list[Any]:
