@@ -48,7 +48,7 @@ fn at(origin: &kiln::Origin) -> &'static str {
 
 #[test]
 fn every_origin_is_the_users_token() {
-    let document = Document::new().image(marked());
+    let document = Document::new("shop").image(marked());
     assert_eq!(document.problems(), []);
     let image = &document.images()[0];
     assert!(at(&image.origin).starts_with("marked {"));
@@ -69,7 +69,7 @@ fn every_origin_is_the_users_token() {
 
 #[test]
 fn every_origin_of_a_deployment_is_the_users_token() {
-    let document = Document::new().deployment(running());
+    let document = Document::new("shop").deployment(running());
     let deployment = &document.deployments()[0];
     assert!(at(&deployment.origin).starts_with("running {"));
     let kiln::TargetNode::Ec2(target) = &deployment.target;

@@ -46,7 +46,7 @@ mod valid;
 ///     staging { base: web("1.2"), layer mark { file: "/etc/staging" { content: "" } } }
 /// }
 ///
-/// let document = Document::new().image(staging());
+/// let document = Document::new("shop").image(staging());
 /// assert_eq!(document.images().len(), 2);
 /// # assert_eq!(document.problems(), []);
 /// ```
@@ -114,7 +114,7 @@ pub fn image(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
 ///     }
 /// }
 ///
-/// let document = Document::new().deployment(production());
+/// let document = Document::new("shop").deployment(production());
 /// assert_eq!(document.deployments()[0].replicas.desired, 3);
 /// # assert_eq!(document.problems(), []);
 /// ```

@@ -9,7 +9,7 @@ use kiln::prelude::*;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    Document::new()
+    Document::new("example")
         .image(base::base())
         .image(web::web())
         .image(api::api())

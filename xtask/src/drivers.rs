@@ -97,7 +97,7 @@ mod tests {
         let ami = Image::new("ami", "/r").doc(shouts).base(scratch()).builder(ec2());
         let page = Layer::new("page").step(step::env([("builder", "ec2"), ("doc", "x")]));
         let local = Image::new("local", "/r").doc(shouts).base(scratch()).layer(page);
-        serde_json::to_string(&Document::new().image(local).image(ami)).unwrap()
+        serde_json::to_string(&Document::new("shop").image(local).image(ami)).unwrap()
     }
 
     #[test]
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn a_text_that_speaks_of_a_builder_is_no_builder() {
         let says = Image::new("web", "/r").doc("\"builder\":{\"ec2\":{}}").base(scratch());
-        let text = serde_json::to_string(&Document::new().image(says)).unwrap();
+        let text = serde_json::to_string(&Document::new("shop").image(says)).unwrap();
         assert_eq!(Drivers::of(&text, &[]), Drivers::Local);
     }
 
@@ -132,7 +132,7 @@ mod tests {
             .image(image)
             .target(target::ec2().instance_type("t3.micro"))
             .replicas(1);
-        serde_json::to_string(&Document::new().deployment(production)).unwrap()
+        serde_json::to_string(&Document::new("shop").deployment(production)).unwrap()
     }
 
     #[test]

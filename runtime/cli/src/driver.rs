@@ -100,8 +100,8 @@ pub trait Driver: Send + Sync {
 pub struct At<'a> {
     /// The store.
     pub store: &'a Path,
-    /// The directory of the recipes.
-    pub project: &'a Path,
+    /// The project's name, as its recipes have it.
+    pub project: &'a str,
     /// What [`Driver::target`] gave.
     pub target: &'a Target,
     /// Turns true when the user asks to stop.

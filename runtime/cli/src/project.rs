@@ -24,7 +24,10 @@ pub(crate) struct Project<'a> {
     /// Shared by all that is baked side by side.
     pub(crate) lock: Arc<LockFile>,
     pub(crate) store: Store,
+    /// The directory of the recipes: what was built last is remembered for each.
     pub(crate) path: PathBuf,
+    /// What its recipes call it.
+    pub(crate) own_name: String,
     pub(crate) driver: &'a dyn Driver,
 }
 
@@ -98,6 +101,7 @@ impl<'a> Project<'a> {
         lock: Arc<LockFile>,
     ) -> Result<Self, Vec<Error>> {
         let one = |error: Error| vec![error];
+        let own_name = document.project().to_owned();
         let graph = Graph::new(document, driver.publishes())?;
         let selected = graph.select(names)?;
         let wanted = graph.needed_for(&selected);
@@ -111,7 +115,7 @@ impl<'a> Project<'a> {
         let inputs = Inputs::new(store.inputs());
         let keyed =
             KeyedGraph::new(graph, &wanted, target, &inputs, &lock, kiln_sandbox::oci::resolve)?;
-        Ok(Self { keyed, wanted, images, lock, store, path, driver })
+        Ok(Self { keyed, wanted, images, lock, store, path, own_name, driver })
     }
 
     /// Where the driver's artifacts are.
@@ -139,7 +143,7 @@ impl<'a> Project<'a> {
     pub(crate) fn at(&self, interrupted: watch::Receiver<bool>) -> At<'_> {
         At {
             store: self.store.root(),
-            project: &self.path,
+            project: &self.own_name,
             target: self.keyed.target(),
             interrupted,
         }

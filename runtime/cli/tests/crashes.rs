@@ -187,7 +187,7 @@ fn in_a_chroot_steps_run_in_the_image_and_not_on_the_machine() {
     let mark = format!("/kiln-test-mark-{}", std::process::id());
     let layer = Layer::new("mark").step(step::run(format!("echo here > {mark}; cat {mark}")));
     let document =
-        serde_json::to_vec(&Document::new().image(project.debian("rooted").layer(layer)));
+        serde_json::to_vec(&Document::new("shop").image(project.debian("rooted").layer(layer)));
     project.write("document.json", document.unwrap());
     let root = project.path("chroot");
     std::fs::create_dir(&root).unwrap();

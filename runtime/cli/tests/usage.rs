@@ -125,7 +125,7 @@ fn mixed(project: &Project) -> Document {
         let servers = target::ec2().region(region).instance_type("t3.micro");
         Deployment::new(name).image(image(project)).target(servers).replicas(1)
     };
-    let document = Document::new().image(there());
+    let document = Document::new("shop").image(there());
     document.deployment(run("here", "eu-west-1")).deployment(run("far", "us-east-1"))
 }
 

@@ -29,8 +29,8 @@ const BOOTS_WITHIN: Duration = Duration::from_secs(10 * 60);
 pub struct Place<'a> {
     /// The store.
     pub store: &'a Path,
-    /// The directory of the recipes.
-    pub project: &'a Path,
+    /// The project's name: what is found of it and made for it has it as a tag.
+    pub project: &'a str,
     /// The region: `eu-west-1`.
     pub region: &'a str,
     /// What images are made for, in Debian's words: `amd64`.
@@ -81,7 +81,7 @@ impl Ec2 {
                 run: Run::new(runs.clone(), at.clone(), project),
                 files: Files::new(dir.join("files")),
                 kept: dir.join("kept"),
-                project: crate::run::project(project),
+                project: project.to_owned(),
                 architecture: architecture.to_owned(),
                 interrupted,
                 layers: Mutex::default(),

@@ -147,7 +147,7 @@ fn document(deployments: usize, layers: usize) -> String {
         images.push(image);
     }
     let count = images.len();
-    let document = images.into_iter().fold(Document::new(), Document::image);
+    let document = images.into_iter().fold(Document::new("shop"), Document::image);
     let mut document = serde_json::to_value(&document).unwrap();
     let nodes: Vec<DeploymentNode> = (0..deployments).map(|n| node(n, n % count)).collect();
     document["deployments"] = serde_json::to_value(nodes).unwrap();

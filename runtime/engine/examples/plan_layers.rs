@@ -51,7 +51,7 @@ fn document(layers: usize) -> String {
         }
         images.push(image);
     }
-    let document = images.into_iter().fold(Document::new(), Document::image);
+    let document = images.into_iter().fold(Document::new("shop"), Document::image);
     serde_json::to_string(&document).unwrap()
 }
 

@@ -14,7 +14,7 @@ fn web(bench: &Bench, first: &str, second: &str) -> Document {
         .base(scratch())
         .layer(Layer::new("one").step(step::run(first)))
         .layer(Layer::new("two").step(step::run(second)));
-    Document::new().image(image)
+    Document::new("shop").image(image)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,7 +88,7 @@ async fn what_stands_on_a_failed_layer_is_skipped_and_the_rest_goes_on() {
         .layer(Layer::new("above").step(step::run("x")));
     let sound =
         Image::new("sound", root).base(scratch()).layer(Layer::new("good").step(step::run("g")));
-    let baked = bench.bake(Document::new().image(broken).image(sound)).await;
+    let baked = bench.bake(Document::new("shop").image(broken).image(sound)).await;
     let skipped: Vec<String> = baked
         .events
         .iter()
@@ -113,7 +113,7 @@ async fn a_shared_base_is_built_once() {
     let on = |name: &str| {
         Image::new(name, root).base(base()).layer(Layer::new("own").step(step::run(name)))
     };
-    let baked = bench.bake(Document::new().image(on("web")).image(on("api"))).await;
+    let baked = bench.bake(Document::new("shop").image(on("web")).image(on("api"))).await;
     assert_eq!(baked.calls.iter().filter(|call| *call == "common").count(), 1);
     assert_eq!(baked.counts(), (4, 0, 0));
 }
@@ -125,7 +125,7 @@ async fn equal_layers_of_two_images_are_built_once() {
     let image = |name: &str| {
         Image::new(name, root).base(scratch()).layer(Layer::new("l").step(step::run("same")))
     };
-    let baked = bench.bake(Document::new().image(image("a")).image(image("b"))).await;
+    let baked = bench.bake(Document::new("shop").image(image("a")).image(image("b"))).await;
     assert_eq!(baked.calls.iter().filter(|call| *call == "same").count(), 1);
     assert_eq!(baked.counts(), (2, 2, 0));
 }
@@ -135,7 +135,7 @@ fn packages(bench: &Bench) -> Document {
         .base(debian("bookworm"))
         .layer(Layer::new("packages").step(step::apt(["pp"])))
         .layer(Layer::new("after").step(step::run("x")));
-    Document::new().image(image)
+    Document::new("shop").image(image)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -221,7 +221,7 @@ async fn an_edited_file_is_named_as_the_reason() {
     bench.write("site/style.css", "body {}");
     let document = || {
         let site = Layer::new("site").step(step::copy("site/", "/srv/www"));
-        Document::new().image(Image::new("web", bench.root()).base(scratch()).layer(site))
+        Document::new("shop").image(Image::new("web", bench.root()).base(scratch()).layer(site))
     };
     bench.bake(document()).await;
     bench.write("site/index.html", "two");
@@ -238,7 +238,7 @@ async fn every_missing_input_is_reported_with_its_step() {
         .step(step::run("fine"))
         .step(step::template("gone.j2", "/b"));
     let document =
-        Document::new().image(Image::new("web", bench.root()).base(scratch()).layer(layer));
+        Document::new("shop").image(Image::new("web", bench.root()).base(scratch()).layer(layer));
     let errors = bench.key(document).map(|_| ()).unwrap_err();
     assert_eq!(errors.len(), 2);
     assert!(errors.iter().all(|error| error.origin().is_some()));

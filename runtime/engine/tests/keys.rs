@@ -37,7 +37,7 @@ fn everything(bench: &Bench) -> Document {
         .step(step::script("script.sh").args(["x", "y"]))
         .step(step::reboot())
         .step(step::unit("x.service").content("[Unit]\n").enable(true));
-    Document::new().image(Image::new("web", bench.root()).base(scratch()).layer(layer))
+    Document::new("shop").image(Image::new("web", bench.root()).base(scratch()).layer(layer))
 }
 
 fn key_of(bench: &Bench, document: &Value) -> Result<String, String> {
@@ -158,7 +158,7 @@ fn of_where_an_image_is_baked_only_what_reaches_it_moves_its_key() {
     let layer = || Layer::new("layer").step(step::run("true"));
     let image = |builder| {
         let image = Image::new("web", bench.root()).base(scratch()).layer(layer()).builder(builder);
-        serde_json::to_value(Document::new().image(image)).unwrap()
+        serde_json::to_value(Document::new("shop").image(image)).unwrap()
     };
     let plain = image(ec2());
     let placed = image(

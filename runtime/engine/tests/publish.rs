@@ -27,13 +27,13 @@ fn web(bench: &Bench, command: &str, test: &str) -> Document {
         .base(base(bench))
         .layer(Layer::new("two").step(step::run(command)))
         .test(Test::new("works").run(test));
-    Document::new().image(image)
+    Document::new("shop").image(image)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_is_made_of_the_session_of_its_last_layer() {
     let bench = bench();
-    let baked = bench.bake(Document::new().image(base(&bench))).await;
+    let baked = bench.bake(Document::new("shop").image(base(&bench))).await;
     assert_eq!(
         baked.calls,
         ["resolve base", "open", "a", "checkpoint before the image", "publish base"]

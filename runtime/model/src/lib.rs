@@ -15,7 +15,7 @@
 //!         .test(Test::new("serves").http("http://localhost/").status(200))
 //! }
 //!
-//! let document = Document::new().image(web());
+//! let document = Document::new("shop").image(web());
 //! assert_eq!(document.images()[0].name, "web");
 //! ```
 

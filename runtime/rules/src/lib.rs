@@ -27,7 +27,7 @@ pub use ec2::{
     user_data, volume_iops, volume_kind, volume_size, volume_throughput,
 };
 pub use mode::mode;
-pub use name::{account, env_name, layer, node, owner, package, service, systemd_unit};
+pub use name::{account, env_name, layer, node, owner, package, project, service, systemd_unit};
 pub use nearest::nearest;
 pub use path::{destination, directory, source};
 pub use quantity::{bytes, digest, duration, duration_or_none, port, url};

@@ -123,6 +123,23 @@ pub fn node(text: &str) -> Result<(), Fault> {
     ))
 }
 
+/// The name of a project: by it what runs in an account is found again, and it is part of the names of things there.
+///
+/// # Errors
+/// When it is empty, longer than 40 characters, begins with something else than a lowercase letter, or has other
+/// characters than `[a-z0-9-]`.
+pub fn project(text: &str) -> Result<(), Fault> {
+    let well_formed = text.len() <= 40
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    if well_formed {
+        return Ok(());
+    }
+    Err(Fault::new(format!("malformed project name `{text}`")).help(
+        "start with a lowercase letter, go on with lowercase letters, digits, `-`; at most 40",
+    ))
+}
+
 /// The name of a layer: `base` and `image` are what plans and records call the base of an image, and the image itself.
 ///
 /// # Errors
@@ -147,6 +164,16 @@ mod tests {
         assert_eq!(layer("base-packages"), Ok(()));
         for bad in ["base", "image", "a b", ""] {
             assert!(layer(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_project_is_named_as_what_aws_names_may_begin_with() {
+        for good in ["shop", "s", "shop-2", &"x".repeat(40)] {
+            assert_eq!(project(good), Ok(()), "{good}");
+        }
+        for bad in ["", "Shop", "2shop", "-shop", "shop/web", "shop_web", "..", &"x".repeat(41)] {
+            assert!(project(bad).is_err(), "{bad}");
         }
     }
 

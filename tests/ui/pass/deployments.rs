@@ -117,7 +117,7 @@ deployment! {
 
 fn main() {
     let mut document =
-        Document::new().deployment(production()).deployment(least()).deployment(others());
+        Document::new("shop").deployment(production()).deployment(least()).deployment(others());
     for region in ["eu-west-1", "us-east-1"] {
         let one = in_region(region, 2, 8080).named(format!("in-{region}"));
         document = document.deployment(one);

@@ -23,7 +23,7 @@ image! {
 }
 
 fn main() {
-    let document = Document::new().image(web());
+    let document = Document::new("shop").image(web());
     assert_eq!(document.problems(), []);
     let image = &document.images()[0];
     assert_eq!((image.name.as_str(), image.doc.as_str()), ("web", "Debian 12 with nginx and our site."));

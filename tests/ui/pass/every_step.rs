@@ -46,7 +46,7 @@ image! {
 }
 
 fn main() {
-    let document = Document::new().image(every());
+    let document = Document::new("shop").image(every());
     assert_eq!(document.problems(), []);
     let image = &document.images()[0];
     assert_eq!(image.layers[1].steps.len(), 16);

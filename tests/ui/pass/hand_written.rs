@@ -16,7 +16,7 @@ fn by_hand() -> Image {
 
 fn main() {
     let ops = |image: Image| {
-        let document = Document::new().image(image);
+        let document = Document::new("shop").image(image);
         let image = &document.images()[0];
         (image.name.clone(), image.root.clone(), image.layers[0].steps[0].ops.clone())
     };

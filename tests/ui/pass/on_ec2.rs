@@ -66,7 +66,7 @@ image! {
 }
 
 fn main() {
-    let document = Document::new()
+    let document = Document::new("shop")
         .image(says_nothing())
         .image(word())
         .image(given(ec2().region("us-east-1")))

@@ -47,7 +47,7 @@ image! {
 }
 
 fn main() {
-    let document = Document::new().image(cache());
+    let document = Document::new("shop").image(cache());
     assert_eq!(document.images()[0].layers[0].steps[0].title, "redis on 6380");
     assert_eq!(document.images()[0].env["REDIS_PORT"], "6380");
 }

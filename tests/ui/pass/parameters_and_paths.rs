@@ -45,7 +45,7 @@ image! {
 }
 
 fn main() {
-    let document = Document::new().image(on_top()).image(from_argument(helper));
+    let document = Document::new("shop").image(on_top()).image(from_argument(helper));
     assert_eq!(document.problems(), []);
     let names: Vec<&str> = document.images().iter().map(|image| image.name.as_str()).collect();
     assert_eq!(names, ["common-for-app", "app", "on_top", "from_argument"]);

@@ -49,8 +49,8 @@ image! {
 
 fn main() {
     assert_eq!(r#type::CHAIN.depth, 3);
-    assert_eq!(Document::new().image(r#type()).images()[2].name, "type");
-    let document = Document::new().deployment(inner::live()).deployment(r#yield());
+    assert_eq!(Document::new("shop").image(r#type()).images()[2].name, "type");
+    let document = Document::new("shop").deployment(inner::live()).deployment(r#yield());
     assert_eq!(document.problems(), []);
     assert_eq!(document.deployments()[1].name, "yield");
 }

@@ -129,7 +129,7 @@ mod tests {
         }
         let page = Layer::new("page").step(step::copy("site/", "/srv"));
         let image = Image::new("web", copy.to_str().unwrap()).base(scratch()).layer(page);
-        let document = serde_json::to_string(&Document::new().image(image)).unwrap();
+        let document = serde_json::to_string(&Document::new("shop").image(image)).unwrap();
         let recipes = Recipes::read(&document).unwrap();
         Case { _folder: folder, site: Site { recipes: "/r".into(), copy }, recipes }
     }

@@ -223,7 +223,7 @@ mod tests {
                         .arn(format!("arn:aws:elasticloadbalancing:{region}:{GROUP}")),
                 )
         };
-        let document = Document::new()
+        let document = Document::new("shop")
             .image(base)
             .image(web.clone())
             .deployment(deployment("here", "eu-west-1"))

@@ -10,7 +10,6 @@ use kiln_engine::deploy::{Desired, ImageState};
 use kiln_engine::driver::{Deployer, Observed};
 use kiln_engine::key::Target;
 use kiln_engine::plan::Plan;
-use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -97,7 +96,7 @@ pub(crate) async fn regions<'a>(
         let name = target.place.clone().unwrap_or_default();
         let at = At {
             store: &global.store,
-            project: &root(recipes),
+            project: recipes.document.project(),
             target: &target,
             interrupted: interrupted.clone(),
         };
@@ -141,7 +140,7 @@ pub(crate) async fn elsewhere<'a>(
     let target = driver.place().await.map_err(|error| vec![error])?;
     let at = At {
         store: &global.store,
-        project: &root(recipes),
+        project: recipes.document.project(),
         target: &target,
         interrupted: interrupted.clone(),
     };
@@ -154,12 +153,6 @@ pub(crate) async fn elsewhere<'a>(
 async fn deployer(driver: &dyn Driver, at: &At<'_>) -> Result<Box<dyn Deployer>, Vec<Error>> {
     let found = driver.deployer(at).await.map_err(|error| vec![error])?;
     found.ok_or_else(|| vec![Error::input(format!("`{}` runs no servers", driver.name()))])
-}
-
-/// The directory of the recipes.
-fn root(recipes: &Recipes<'_>) -> PathBuf {
-    let image = recipes.document.images().first();
-    image.map(|image| PathBuf::from(&image.root)).unwrap_or_default()
 }
 
 /// The deployments of the given names; all without any.

@@ -23,7 +23,7 @@ pub const ALL: &[Case] = &[
 ];
 
 fn of(deployments: impl IntoIterator<Item = Deployment>) -> Document {
-    deployments.into_iter().fold(Document::new(), Document::deployment)
+    deployments.into_iter().fold(Document::new("shop"), Document::deployment)
 }
 
 fn plans() {
@@ -123,7 +123,7 @@ fn unknown() {
     }
     project.run(document(), &["destroy"]).ended(64);
     project.run(document(), &["deploy", "--lease-time", "0"]).ended(64);
-    let none = Document::new().image(project.image("hello"));
+    let none = Document::new("shop").image(project.image("hello"));
     assert!(project.run(none, &["deploy"]).ended(1).stderr.contains("have no deployment"));
 }
 

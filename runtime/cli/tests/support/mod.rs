@@ -64,7 +64,7 @@ impl Project {
     }
 
     pub fn run(&self, image: Image, args: &[&str]) -> Ran {
-        self.run_document(Document::new().image(image), args)
+        self.run_document(Document::new("shop").image(image), args)
     }
 
     pub fn run_document(&self, document: Document, args: &[&str]) -> Ran {
@@ -78,7 +78,7 @@ impl Project {
 
     /// Starts the host and gives it the Document.
     pub fn start(&self, image: Image, args: &[&str]) -> Child {
-        self.start_with(Document::new().image(image), args)
+        self.start_with(Document::new("shop").image(image), args)
     }
 
     fn start_with(&self, document: Document, args: &[&str]) -> Child {

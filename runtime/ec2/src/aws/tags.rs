@@ -16,7 +16,7 @@ pub(crate) const LAYER: &str = "kiln:layer";
 pub(crate) const RUN: &str = "kiln:run";
 /// Who made it: `user@host`.
 pub(crate) const OWNER: &str = "kiln:owner";
-/// The project it was made for: the name of the recipes' directory.
+/// The project it was made for, by its name in the recipes.
 pub(crate) const PROJECT: &str = "kiln:project";
 /// When `gc` may take it whoever made it: seconds since 1970; `never`.
 pub(crate) const EXPIRES: &str = "kiln:expires";

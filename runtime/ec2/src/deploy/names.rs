@@ -140,8 +140,8 @@ mod tests {
 
     #[test]
     fn names_say_project_deployment_and_generation() {
-        let name = of("shop/recipes", "production_eu").group(3);
-        assert!(name.starts_with("kiln-shop-recipes-production-eu-"), "{name}");
+        let name = of("shop", "production_eu").group(3);
+        assert!(name.starts_with("kiln-shop-production-eu-"), "{name}");
         assert!(name.ends_with("-g003"), "{name}");
         assert_ne!(of("shop", "web").group(3), of("shop", "web").group(4));
         assert!(of("shop", "web").group(1234).ends_with("-g1234"));

@@ -17,7 +17,7 @@ pub(crate) use sweep::Remains;
 use crate::aws::tags::{self, Tags};
 use journal::Journal;
 use kiln_engine::Error;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -40,11 +40,11 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    pub(crate) fn new(runs: PathBuf, place: Where, project: &Path) -> Self {
+    pub(crate) fn new(runs: PathBuf, place: Where, project: &str) -> Self {
         Self {
             runs,
             place,
-            project: self::project(project),
+            project: project.to_owned(),
             journal: OnceLock::new(),
             beginning: std::sync::Mutex::new(()),
         }
@@ -84,14 +84,6 @@ impl Run {
     }
 }
 
-/// What a project is called on EC2: as the directory of its recipes and the one that it is in, which tells
-/// one project's `recipes` from another's.
-pub(crate) fn project(dir: &Path) -> String {
-    let mut names: Vec<_> = dir.components().rev().take(2).map(|name| name.as_os_str()).collect();
-    names.reverse();
-    tags::value(&names.iter().collect::<PathBuf>().to_string_lossy())
-}
-
 /// Seconds since 1970.
 pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
@@ -103,15 +95,4 @@ pub(crate) fn owner() -> String {
     let user = named("SUDO_USER").or_else(|| named("USER")).or_else(|| named("LOGNAME"));
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     tags::value(&format!("{}@{}", user.as_deref().unwrap_or("root"), host.trim()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn projects_are_told_apart_by_what_their_recipes_are_in() {
-        assert_eq!(project(Path::new("/home/me/infra/recipes")), "infra/recipes");
-        assert_eq!(project(Path::new("/recipes")), "/recipes");
-    }
 }

@@ -74,7 +74,7 @@ pub fn shop(answer: &str, balancer: Option<LoadBalancerKind>) -> DeploymentNode 
 pub const TWO: Capacity = Capacity { min: 2, desired: 2, max: 2 };
 
 /// The first generation of the shop.
-pub const GROUP: &str = "kiln-shop-recipes-shop-685b5f-g001";
+pub const GROUP: &str = "kiln-shop-shop-8e2209-g001";
 
 pub struct Shop {
     pub deployer: kiln_ec2::Deployer,
@@ -86,13 +86,8 @@ impl Shop {
     pub async fn open(store: &Path) -> Self {
         let (_, interrupted) = tokio::sync::watch::channel(false);
         let region = std::env::var("AWS_REGION").unwrap();
-        let place = Place {
-            store,
-            project: Path::new("/srv/shop/recipes"),
-            region: &region,
-            architecture: "amd64",
-            interrupted,
-        };
+        let place =
+            Place { store, project: "shop", region: &region, architecture: "amd64", interrupted };
         let deployer = kiln_ec2::Deployer::open(place).await.unwrap();
         Self { deployer, image: std::env::var("KILN_TEST_IMAGE").unwrap(), begun: Instant::now() }
     }

@@ -81,7 +81,7 @@ pub fn told(image: Image, version: &str) -> Deployment {
 
 /// What recipes print that declare these.
 pub fn recipes(deployments: impl IntoIterator<Item = Deployment>) -> Document {
-    deployments.into_iter().fold(Document::new(), Document::deployment)
+    deployments.into_iter().fold(Document::new("shop"), Document::deployment)
 }
 
 /// The host on one deployment.

@@ -49,7 +49,7 @@ fn a_kept_machine_is_entered_by_the_command_that_is_printed_and_stays() {
 fn a_shell_is_opened_in_the_machine_and_both_end_together() {
     let lab = Lab::up(&[]);
     let project = Project::new(&lab);
-    let document = Document::new().image(broken(&project));
+    let document = Document::new("shop").image(broken(&project));
     std::fs::write(project.path("document.json"), serde_json::to_vec(&document).unwrap()).unwrap();
     // `script` makes the terminal that a person sits at.
     let host = format!(

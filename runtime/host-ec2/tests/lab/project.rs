@@ -67,7 +67,7 @@ impl<'a> Project<'a> {
     }
 
     pub fn start(&self, image: Image, args: &[&str]) -> Child {
-        self.start_on(&Document::new().image(image), args)
+        self.start_on(&Document::new("shop").image(image), args)
     }
 
     /// Starts the host on whatever the recipes print.
@@ -105,7 +105,7 @@ impl<'a> Project<'a> {
     }
 
     pub fn run(&self, image: Image, args: &[&str]) -> Ran {
-        self.run_on(&Document::new().image(image), args)
+        self.run_on(&Document::new("shop").image(image), args)
     }
 
     /// Runs the host to its end. One that does not come to its end is killed, so that what it said is seen.

@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 ///         .load_balancer(load_balancer::application())
 /// }
 ///
-/// let document = Document::new().deployment(production());
+/// let document = Document::new("shop").deployment(production());
 /// assert_eq!(document.problems(), []);
 /// assert_eq!(document.images()[document.deployments()[0].image].name, "web");
 /// ```

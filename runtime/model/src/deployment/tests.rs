@@ -23,11 +23,11 @@ fn only(document: &Document) -> &DeploymentNode {
 }
 
 fn node(deployment: Deployment) -> DeploymentNode {
-    only(&Document::new().deployment(deployment)).clone()
+    only(&Document::new("shop").deployment(deployment)).clone()
 }
 
 fn messages(deployment: Deployment) -> Vec<String> {
-    let document = Document::new().deployment(deployment);
+    let document = Document::new("shop").deployment(deployment);
     document.problems().iter().map(|problem| problem.message.clone()).collect()
 }
 
@@ -73,7 +73,7 @@ fn everything_said_is_kept_and_survives_the_pipe() {
                 .drain("0s"),
         )
         .tags([("team", "web")]);
-    let document = Document::new().deployment(said);
+    let document = Document::new("shop").deployment(said);
     let text = serde_json::to_string(&document).unwrap();
     let read: Document = serde_json::from_str(&text).unwrap();
     assert_eq!(read.deployments(), document.deployments());
@@ -174,7 +174,7 @@ fn all_mistakes_are_noted_at_once_with_their_origins() {
         .strategy(strategy::red_black().keep_previous(11))
         .load_balancer(balancer)
         .tags([("aws:x", "y"), ("z", "\n")]);
-    let document = Document::new().deployment(wrong);
+    let document = Document::new("shop").deployment(wrong);
     let messages: Vec<_> = document.problems().iter().map(|p| p.message.as_str()).collect();
     assert_eq!(messages.len(), 28, "{messages:#?}");
     let file = |problem: &Problem| problem.origin.file.ends_with("deployment/tests.rs");
@@ -253,7 +253,7 @@ fn an_application_load_balancer_stands_in_two_subnets() {
 #[test]
 fn several_deployments_of_one_image_have_it_once() {
     let regions = ["eu-west-1", "us-east-1", "ap-south-1"];
-    let mut document = Document::new();
+    let mut document = Document::new("shop");
     for region in regions {
         let one = production().named(format!("production-{region}"));
         document = document.deployment(one.target(target::ec2().region(region)));
@@ -271,13 +271,13 @@ fn several_deployments_of_one_image_have_it_once() {
 fn a_name_is_that_of_one_thing() {
     let named = |name: &str| production().named(name);
     let other = named("production").replicas(2);
-    let document = Document::new().deployment(named("production")).deployment(other);
+    let document = Document::new("shop").deployment(named("production")).deployment(other);
     let [problem] = document.problems() else { panic!("{:#?}", document.problems()) };
     assert_eq!(problem.message, "two different deployments are named `production`");
     let both = "an image and a deployment are both named `web`";
     assert_eq!(messages(named("web")), [both]);
     let later = named("api").image(web().named("other"));
-    let document = Document::new().deployment(later).image(web().named("api"));
+    let document = Document::new("shop").deployment(later).image(web().named("api"));
     let [problem] = document.problems() else { panic!("{:#?}", document.problems()) };
     assert_eq!(problem.message, both.replace("web", "api"));
 }

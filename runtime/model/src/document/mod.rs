@@ -8,7 +8,7 @@ mod tests;
 
 pub use node::{BaseNode, BuilderNode, ImageNode, LayerNode};
 
-use crate::{Base, Deployment, DeploymentNode, Ec2, Image, Problem, Problems};
+use crate::{Base, Deployment, DeploymentNode, Ec2, Image, Origin, Problem, Problems};
 use known::Known;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ pub struct Version(pub u32);
 
 impl Version {
     /// What this crate writes.
-    pub const CURRENT: Self = Self(3);
+    pub const CURRENT: Self = Self(4);
 }
 
 /// The serialized output of the recipes binary: images, layers, ops and origins, as plain data.
@@ -31,12 +31,15 @@ impl Version {
 /// # use kiln::prelude::*;
 /// # fn web() -> Image { Image::new("web", "/").base(scratch()) }
 /// // fn main() -> std::process::ExitCode {
-/// let document = Document::new().image(web());
+/// let document = Document::new("shop").image(web());
 /// // document.print() }
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Document {
     version: Version,
+    /// An older Document without one is read, so that it is refused for its version.
+    #[serde(default)]
+    project: String,
     images: Vec<ImageNode>,
     deployments: Vec<DeploymentNode>,
     problems: Vec<Problem>,
@@ -44,21 +47,23 @@ pub struct Document {
     known: Known,
 }
 
-impl Default for Document {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Document {
-    /// A Document without images.
+    /// A Document of the project of this name, without images.
+    ///
+    /// By its name a project finds again what it runs in an account, whoever has checked it out and where: 1 to 40
+    /// lowercase letters, digits and `-`, beginning with a letter. Another name is another project.
     #[must_use]
-    pub fn new() -> Self {
+    #[track_caller]
+    pub fn new(project: impl Into<String>) -> Self {
+        let project = project.into();
+        let mut problems = Problems::default();
+        problems.check(&Origin::caller(), kiln_rules::project(&project));
         Self {
             version: Version::CURRENT,
+            project,
             images: Vec::new(),
             deployments: Vec::new(),
-            problems: Vec::new(),
+            problems: problems.into_vec(),
             known: Known::default(),
         }
     }
@@ -77,6 +82,12 @@ impl Document {
             self.deploy(deployment);
         }
         self
+    }
+
+    /// The project's name.
+    #[must_use]
+    pub fn project(&self) -> &str {
+        &self.project
     }
 
     /// The images, bases first.

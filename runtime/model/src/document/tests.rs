@@ -11,7 +11,7 @@ fn base() -> Image {
 fn a_shared_base_is_one_image() {
     let web = || Image::new("web", "/r").base(base());
     let api = Image::new("api", "/r").base(base());
-    let document = Document::new().image(web()).image(api).image(base());
+    let document = Document::new("shop").image(web()).image(api).image(base());
     let names: Vec<_> = document.images().iter().map(|i| i.name.as_str()).collect();
     assert_eq!(names, ["base", "web", "api"]);
     assert_eq!(document.images()[2].base, BaseNode::Image(0));
@@ -23,7 +23,7 @@ fn a_command_sees_the_environment_set_before_it() {
     let web = Image::new("web", "/r")
         .base(base())
         .layer(Layer::new("l").step(step::run("x").env([("A", "2")])).step(step::run("y")));
-    let document = Document::new().image(web);
+    let document = Document::new("shop").image(web);
     let ops: Vec<_> = document.images()[1].layers[0].steps.iter().map(|s| &s.ops[0]).collect();
     let seen: Vec<_> = ops
         .iter()
@@ -41,7 +41,7 @@ fn all_mistakes_are_noted_at_once_with_their_origins() {
         .layer(Layer::new("a"))
         .layer(Layer::new("a").step(step::user("Root")))
         .test(Test::new("t").status(200));
-    let document = Document::new().image(image);
+    let document = Document::new("shop").image(image);
     let messages: Vec<_> = document.problems().iter().map(|p| p.message.as_str()).collect();
     assert_eq!(
         messages,
@@ -59,11 +59,22 @@ fn all_mistakes_are_noted_at_once_with_their_origins() {
 }
 
 #[test]
+fn a_malformed_name_of_the_project_is_a_problem_where_it_stands() {
+    let (line, document) = (line!(), Document::new("My Shop").image(base()));
+    let [problem] = document.problems() else { panic!("{:#?}", document.problems()) };
+    assert_eq!(problem.message, "malformed project name `My Shop`");
+    assert!(problem.origin.file.ends_with("document/tests.rs"), "{}", problem.origin);
+    assert_eq!(problem.origin.line, line);
+    assert!(problem.help.is_some());
+}
+
+#[test]
 fn a_document_survives_the_pipe() {
-    let document = Document::new().image(base());
+    let document = Document::new("shop").image(base());
     let text = serde_json::to_string(&document).unwrap();
     let read: Document = serde_json::from_str(&text).unwrap();
     assert_eq!(read.images(), document.images());
+    assert_eq!(read.project(), "shop");
 }
 
 fn builder(document: &Document, name: &str) -> Option<Ec2> {
@@ -76,7 +87,7 @@ fn an_image_is_baked_where_its_base_image_is_unless_it_says() {
     let base = || base().builder(ec2().region("eu-west-1").instance_type("t4g.small"));
     let same = Image::new("same", "/r").base(base());
     let larger = Image::new("larger", "/r").base(base()).builder(ec2().instance_type("m7g.large"));
-    let document = Document::new().image(same).image(larger);
+    let document = Document::new("shop").image(same).image(larger);
     assert_eq!(document.problems(), []);
     assert_eq!(builder(&document, "same"), builder(&document, "base"));
     let larger = builder(&document, "larger").unwrap();
@@ -89,11 +100,11 @@ fn an_image_is_baked_where_its_base_image_is_unless_it_says() {
 fn what_starts_from_an_ami_is_baked_on_ec2_without_saying() {
     let start = ami("ami-0123456789abcdef0");
     let origin = start.origin.clone();
-    let document = Document::new().image(Image::new("web", "/r").base(start));
+    let document = Document::new("shop").image(Image::new("web", "/r").base(start));
     assert_eq!(document.problems(), []);
     assert_eq!(builder(&document, "web").map(|ec2| ec2.origin), Some(origin));
     assert!(document.names_ec2());
-    assert!(!Document::new().image(base()).names_ec2());
+    assert!(!Document::new("shop").image(base()).names_ec2());
 }
 
 #[test]
@@ -102,7 +113,7 @@ fn an_image_whose_base_image_is_of_another_architecture_is_a_problem_with_both_p
     let here = ec2().instance_type("t4g.small");
     let (at, of_base) = (here.origin.clone(), there.origin.clone());
     let web = Image::new("web", "/r").base(base().builder(there)).builder(here);
-    let document = Document::new().image(web);
+    let document = Document::new("shop").image(web);
     let [problem] = document.problems() else { panic!("{:#?}", document.problems()) };
     assert_eq!(problem.origin, at);
     assert_eq!(
@@ -116,7 +127,7 @@ fn an_image_whose_base_image_is_of_another_architecture_is_a_problem_with_both_p
 #[test]
 fn malformed_amis_are_noted() {
     let image = |name: &str, base: Ami| Image::new(name, "/r").base(base);
-    let document = Document::new()
+    let document = Document::new("shop")
         .image(image("a", ami("ami-1")))
         .image(image("b", ami_parameter("/a//b")))
         .image(image("c", newest_ami("debian", "*")));
@@ -138,7 +149,7 @@ fn what_bakes_and_where_it_starts_survive_the_pipe() {
         .base(newest_ami("136693071363", "debian-12-amd64-*"))
         .builder(ec2().region("eu-west-1"))
         .layer(Layer::new("kernel").step(step::reboot()));
-    let document = Document::new().image(web);
+    let document = Document::new("shop").image(web);
     let text = serde_json::to_string(&document).unwrap();
     let read: Document = serde_json::from_str(&text).unwrap();
     assert_eq!(read.images(), document.images());

@@ -43,7 +43,8 @@ mod tests {
     fn a_reboot_is_one_op_between_the_steps_around_it() {
         let layer =
             Layer::new("kernel").step(step::run("a")).step(step::reboot()).step(step::run("b"));
-        let document = Document::new().image(Image::new("web", "/r").base(scratch()).layer(layer));
+        let document =
+            Document::new("shop").image(Image::new("web", "/r").base(scratch()).layer(layer));
         let LayerNode { steps, .. } = &document.images()[0].layers[0];
         let reboots: Vec<bool> = steps.iter().map(|step| step.ops.contains(&Op::Reboot)).collect();
         assert_eq!(reboots, [false, true, false]);
