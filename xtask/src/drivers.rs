@@ -7,7 +7,7 @@ pub(crate) enum Drivers {
     Local,
     /// On EC2: nothing here needs root.
     Ec2,
-    /// Some here, others there: the host refuses that.
+    /// Some here, others there.
     Several,
 }
 
@@ -50,12 +50,12 @@ impl Drivers {
     }
 }
 
-/// Whether a command is about deployments: it always is, or it plans and names one, or names nothing and there are
-/// some.
+/// Whether a command is about deployments: it always is, or it plans or cleans up, and names one, or names nothing and
+/// there are some.
 pub(crate) fn is_of_deployments(command: Option<&str>, document: &str, wanted: &[&str]) -> bool {
     match command {
         Some(command) if OF_DEPLOYMENTS.contains(&command) => true,
-        Some("plan") => match document.find(DEPLOYMENTS) {
+        Some("plan" | "gc") => match document.find(DEPLOYMENTS) {
             None => false,
             Some(_) if wanted.is_empty() => true,
             Some(at) => {
@@ -142,9 +142,11 @@ mod tests {
         assert!(plans(&[]) && plans(&["production"]) && plans(&["web", "production"]));
         assert!(!plans(&["web"]) && !plans(&["staging"]) && !plans(&["no"]));
         assert!(!is_of_deployments(Some("plan"), &mixed(), &[]));
-        for command in ["bake", "check", "graph", "export", "gc"] {
+        for command in ["bake", "check", "graph", "export"] {
             assert!(!is_of_deployments(Some(command), &text, &[]), "{command}");
         }
+        assert!(is_of_deployments(Some("gc"), &text, &[]));
+        assert!(!is_of_deployments(Some("gc"), &mixed(), &[]));
         for command in ["deploy", "status", "history", "rollback", "destroy", "output"] {
             assert!(is_of_deployments(Some(command), &mixed(), &[]), "{command}");
         }

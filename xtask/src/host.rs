@@ -70,7 +70,13 @@ pub(crate) fn run(
             }
         }
     };
-    let as_root = drivers == Drivers::Local && (is_one_of(&BUILDS) || is_one_of(&READS_STORE));
+    let is_here = match drivers {
+        Drivers::Local => true,
+        // It cleans up there alone.
+        Drivers::Several => !is_one_of(&["gc"]),
+        Drivers::Ec2 => false,
+    };
+    let as_root = is_here && (is_one_of(&BUILDS) || is_one_of(&READS_STORE));
     if as_root {
         // Before the host is built: there may be no way.
         root::command(LOCAL.name)?;
@@ -78,13 +84,13 @@ pub(crate) fn run(
             setup::ensure(setup::HOST.iter(), invocation.yes())?;
         }
     }
-    let program = if drivers == Drivers::Ec2 { &EC2 } else { &LOCAL };
-    if drivers == Drivers::Ec2 && !workspace.profile(EC2.profile).join(EC2.name).exists() {
+    let program = if drivers == Drivers::Local { &LOCAL } else { &EC2 };
+    if drivers != Drivers::Local && !workspace.profile(EC2.profile).join(EC2.name).exists() {
         say::line("compiling the host with EC2's driver: some minutes, once");
     }
     let host = fresh::ensure(workspace, program)?;
     let mut host = if as_root { root::command(host)? } else { Command::new(host) };
-    if drivers == Drivers::Ec2
+    if !is_here
         && !invocation.names_store()
         && let Some(store) = store::of_user()
     {

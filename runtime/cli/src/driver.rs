@@ -31,11 +31,11 @@ pub trait Driver: Send + Sync {
         Ok(())
     }
 
-    /// Where, and for which machines, these images are built.
+    /// Where, and for which machines, an image is built that no deployment uses.
     ///
     /// # Errors
-    /// When nobody says where, or the images contradict each other: each, with its origin.
-    async fn target(&self, images: &[&ImageNode]) -> Result<Target, Vec<Error>>;
+    /// When nobody says where.
+    async fn target(&self, image: &ImageNode) -> Result<Target, Vec<Error>>;
 
     /// Where its artifacts are, for a command that only looks.
     ///
@@ -102,7 +102,7 @@ pub struct At<'a> {
     pub store: &'a Path,
     /// The project's name, as its recipes have it.
     pub project: &'a str,
-    /// What [`Driver::target`] gave.
+    /// What [`Driver::target`] or [`Driver::site`] gave.
     pub target: &'a Target,
     /// Turns true when the user asks to stop.
     pub interrupted: watch::Receiver<bool>,
@@ -146,7 +146,7 @@ impl Driver for Elsewhere {
         true
     }
 
-    async fn target(&self, _images: &[&ImageNode]) -> Result<Target, Vec<Error>> {
+    async fn target(&self, _image: &ImageNode) -> Result<Target, Vec<Error>> {
         Err(vec![self.refused()])
     }
 

@@ -57,7 +57,9 @@ fn execute(args: &Args, report: &Report, drivers: &[&dyn Driver]) -> Ended {
     };
     let recipes = Recipes::read(builder, args.command.names(), &drivers)?;
     if args.command.builds() {
-        recipes.driver()?.prepare().map_err(|error| vec![error])?;
+        for (builder, _) in recipes.by_builder()? {
+            recipes.driver_named(&builder)?.prepare().map_err(|error| vec![error])?;
+        }
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -9,6 +9,7 @@ mod command;
 mod deployments;
 mod driver;
 mod exit;
+mod places;
 mod project;
 mod recipes;
 mod report;

@@ -1,12 +1,15 @@
 use crate::args::Global;
 use crate::driver::{At, Driver, EC2, Elsewhere};
+use crate::places::places;
 use crate::recipes::Recipes;
+use crate::report::Scope;
+use crate::sandbox;
 use kiln::Document;
-use kiln_engine::driver::{ArtifactIndex, Builder, Collector};
+use kiln_engine::driver::{ArtifactIndex, Builder};
 use kiln_engine::graph::{Graph, ImageEntry};
 use kiln_engine::inputs::Inputs;
 use kiln_engine::key::Target;
-use kiln_engine::lock::LockFile;
+use kiln_engine::lock::{EntryId, LockFile};
 use kiln_engine::plan::{KeyedGraph, Plan};
 use kiln_engine::store::Store;
 use kiln_engine::{CacheKey, Error};
@@ -32,19 +35,29 @@ pub(crate) struct Project<'a> {
 }
 
 impl<'a> Project<'a> {
-    /// Reads the inputs of the wanted images.
+    /// Reads the inputs of the wanted images: for each place where they are built, those that are built there. At least
+    /// one.
     ///
     /// # Errors
     /// Every mistake in the recipes, the names and the inputs.
-    pub(crate) async fn read(global: &Global, recipes: Recipes<'a>) -> Result<Self, Vec<Error>> {
-        let driver = recipes.driver()?;
-        // Mistakes in the recipes come before those of the place where they would be built.
-        let target = match recipes.document.problems() {
-            [] => driver.target(&recipes.images()).await?,
-            _ => nowhere(driver),
+    pub(crate) async fn read(
+        global: &Global,
+        recipes: &Recipes<'a>,
+    ) -> Result<Vec<Self>, Vec<Error>> {
+        let places = match recipes.document.problems() {
+            [] => places(recipes).await?,
+            // Mistakes in the recipes come before those of the places where they would be built.
+            _ => Vec::new(),
         };
-        let lock = read_lock(global)?;
-        Self::of(&global.store, recipes.document, recipes.names, driver, target, lock)
+        let (store, lock) = (&global.store, read_lock(global)?);
+        let of = |names: &[String], driver, target| {
+            Self::of(store, recipes.document.clone(), names, driver, target, Arc::clone(&lock))
+        };
+        if places.is_empty() {
+            let driver = recipes.driver_named(recipes.builder().unwrap_or(sandbox::NAME))?;
+            return Ok(vec![of(recipes.names, driver, nowhere(driver))?]);
+        }
+        places.into_iter().map(|place| of(&place.names, place.driver, place.target)).collect()
     }
 
     /// Likewise, for a command that looks at the recipes alone: for each builder that they name, the images that it
@@ -74,7 +87,7 @@ impl<'a> Project<'a> {
             }
         }
         if groups.is_empty() {
-            groups.push((crate::sandbox::NAME.to_owned(), Vec::new()));
+            groups.push((sandbox::NAME.to_owned(), Vec::new()));
         }
         let lock = read_lock(global)?;
         let read = groups.iter().map(|(builder, names)| {
@@ -132,14 +145,6 @@ impl<'a> Project<'a> {
         self.driver.builder(&self.at(interrupted)).await.map_err(|error| vec![error])
     }
 
-    /// What finds the driver's garbage.
-    pub(crate) async fn collector(
-        &self,
-        interrupted: watch::Receiver<bool>,
-    ) -> Result<Option<Box<dyn Collector>>, Vec<Error>> {
-        self.driver.collector(&self.at(interrupted)).await.map_err(|error| vec![error])
-    }
-
     pub(crate) fn at(&self, interrupted: watch::Receiver<bool>) -> At<'_> {
         At {
             store: self.store.root(),
@@ -153,6 +158,20 @@ impl<'a> Project<'a> {
         Plan::make(&self.keyed, &self.wanted, index, &self.store, &self.path)
             .await
             .map_err(|error| vec![error])
+    }
+
+    /// What the lock file lacks for the wanted images.
+    pub(crate) fn unlocked(&self) -> BTreeSet<EntryId> {
+        let missing = self.wanted.iter().filter_map(|index| self.keyed.fields(*index).err());
+        missing.flatten().cloned().collect()
+    }
+
+    /// Where it is built, for events: `others`: all that a command is about, from which people tell it.
+    pub(crate) fn scope<'p>(&self, others: impl IntoIterator<Item = &'p Project<'a>>) -> Scope
+    where
+        'a: 'p,
+    {
+        Scope::of(self.keyed.target(), others.into_iter().map(|other| other.keyed.target()))
     }
 
     /// The wanted images.

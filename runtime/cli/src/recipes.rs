@@ -1,5 +1,4 @@
 use crate::driver::{Driver, asked_for};
-use crate::sandbox;
 use kiln::{DeploymentNode, Document, ImageNode};
 use kiln_engine::Error;
 
@@ -37,24 +36,14 @@ impl<'a> Recipes<'a> {
         Self { document: self.document.clone(), names, ..*self }
     }
 
-    /// The driver that builds the wanted images: the one that `--builder` names, else the one that they ask for.
-    ///
-    /// # Errors
-    /// When no driver has that name, or the images ask for several.
-    pub(crate) fn driver(&self) -> Result<&'a dyn Driver, Vec<Error>> {
-        let images = self.images();
-        let name = match (self.builder, &images[..]) {
-            (Some(name), _) => name,
-            (None, []) => sandbox::NAME,
-            (None, [first, others @ ..]) => {
-                let name = asked_for(first);
-                if let Some(other) = others.iter().find(|image| asked_for(image) != name) {
-                    return Err(vec![several(first, other)]);
-                }
-                name
-            }
-        };
-        self.driver_named(name)
+    /// These recipes, built by this builder whatever they say.
+    pub(crate) fn by(&self, builder: &'a str) -> Self {
+        Self { document: self.document.clone(), builder: Some(builder), ..*self }
+    }
+
+    /// The builder that `--builder` names.
+    pub(crate) fn builder(&self) -> Option<&'a str> {
+        self.builder
     }
 
     /// The driver of this name.
@@ -136,18 +125,4 @@ impl<'a> Recipes<'a> {
         Error::input(format!("no image is named `{name}`"))
             .help(format!("the recipes have: {}", known.join(", ")))
     }
-}
-
-fn several(one: &ImageNode, other: &ImageNode) -> Error {
-    let message = format!(
-        "`{}` is built by `{}`, `{}` by `{}`",
-        one.name,
-        asked_for(one),
-        other.name,
-        asked_for(other)
-    );
-    Error::input(message).at(&other.origin).help(
-        "name the images of one builder: `cargo xtask bake IMAGE`; or say `--builder NAME` to have all \
-         built by one",
-    )
 }

@@ -22,7 +22,7 @@ impl Driver for Local {
         kiln_sandbox::isolate()
     }
 
-    async fn target(&self, _images: &[&ImageNode]) -> Result<Target, Vec<Error>> {
+    async fn target(&self, _image: &ImageNode) -> Result<Target, Vec<Error>> {
         let architecture = match std::env::consts::ARCH {
             "x86_64" => "amd64",
             "aarch64" => "arm64",

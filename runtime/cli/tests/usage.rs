@@ -105,19 +105,6 @@ fn an_image_for_another_builder_is_refused_by_a_host_that_lacks_it() {
     assert!(plan.stdout.contains("2 to build"), "{}", plan.stdout);
 }
 
-#[test]
-fn images_of_two_builders_are_not_baked_in_one_run() {
-    let project = Project::with_own_store();
-    let there = project.empty("there").base(image(&project)).builder(ec2());
-    let ran = project.run(there, &["plan"]);
-    assert!(
-        ran.stderr.contains("`small` is built by `sandbox`, `there` by `ec2`"),
-        "{}",
-        ran.stderr
-    );
-    assert!(ran.stderr.contains("mod.rs:"), "its line is shown: {}", ran.stderr);
-}
-
 /// Of a local image, one on EC2 that stands on it, and a deployment in each of two regions.
 fn mixed(project: &Project) -> Document {
     let there = || project.empty("there").base(image(project)).builder(ec2());

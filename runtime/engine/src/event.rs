@@ -90,6 +90,15 @@ pub enum Event {
         /// The digest of its root, where the driver gives one.
         digest: Option<String>,
     },
+    /// All was done that was to be done at one of several places.
+    Baked {
+        /// Nodes built.
+        built: usize,
+        /// Nodes taken from the store.
+        cached: usize,
+        /// Nodes that failed.
+        failed: usize,
+    },
     /// A test of an image ended.
     Test {
         /// Of which image.

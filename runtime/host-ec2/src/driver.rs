@@ -1,6 +1,6 @@
 use crate::{site, state};
 use async_trait::async_trait;
-use kiln::{BuilderNode, DeploymentNode, Ec2, ImageNode};
+use kiln::{BuilderNode, DeploymentNode, ImageNode};
 use kiln_cli::{At, Driver};
 use kiln_engine::Error;
 use kiln_engine::driver::{ArtifactIndex, Builder, Collector, Deployer, State};
@@ -36,26 +36,21 @@ impl Driver for Amazon {
         8
     }
 
-    async fn target(&self, images: &[&ImageNode]) -> Result<Target, Vec<Error>> {
-        let said: Vec<(&ImageNode, &Ec2)> =
-            images.iter().filter_map(|image| Some((*image, recipe(image)?))).collect();
-        let mut errors = Vec::new();
-        let region = one(&said, "baked in", |ec2| ec2.region.clone(), &mut errors);
-        // An image that says nothing of it is baked on the default type.
-        let types = one(&said, "baked for", |ec2| Some(ec2.architecture().to_owned()), &mut errors);
-        if !errors.is_empty() {
-            return Err(errors);
-        }
-        let region = match region {
-            Some(region) => region,
-            None => self.region().await.map_err(|error| {
-                vec![match said.first() {
-                    Some((_, ec2)) => error.at(&ec2.origin),
-                    None => error,
-                }]
-            })?,
+    async fn target(&self, image: &ImageNode) -> Result<Target, Vec<Error>> {
+        let said = match &image.builder {
+            Some(BuilderNode::Ec2(ec2)) => Some(ec2),
+            None => None,
         };
-        let architecture = types.unwrap_or_else(|| kiln::ec2().architecture().to_owned());
+        let region = match said.and_then(|ec2| ec2.region.clone()) {
+            Some(region) => region,
+            None => self
+                .region()
+                .await
+                .map_err(|error| vec![error.at(said.map_or(&image.origin, |ec2| &ec2.origin))])?,
+        };
+        // An image that says nothing of it is baked on the default type.
+        let by_default = kiln::ec2();
+        let architecture = said.unwrap_or(&by_default).architecture().to_owned();
         Ok(Target { builder: self.name().into(), place: Some(region), architecture })
     }
 
@@ -108,29 +103,4 @@ async fn open(at: &At<'_>) -> Result<kiln_ec2::Ec2, Error> {
         interrupted: at.interrupted.clone(),
     })
     .await
-}
-
-fn recipe(image: &ImageNode) -> Option<&Ec2> {
-    match &image.builder {
-        Some(BuilderNode::Ec2(ec2)) => Some(ec2),
-        None => None,
-    }
-}
-
-/// What all images agree on that say it; each that says something else than the first is a mistake.
-fn one(
-    said: &[(&ImageNode, &Ec2)],
-    how: &str,
-    what: impl Fn(&Ec2) -> Option<String>,
-    errors: &mut Vec<Error>,
-) -> Option<String> {
-    let mut values = said.iter().filter_map(|(image, ec2)| Some((*image, *ec2, what(ec2)?)));
-    let (first, _, value) = values.next()?;
-    for (image, ec2, other) in values.filter(|(.., other)| *other != value) {
-        let (name, first) = (&image.name, &first.name);
-        let message = format!("`{first}` is {how} `{value}`, `{name}` {how} `{other}`");
-        let help = "bake them one after the other: `cargo xtask bake IMAGE`";
-        errors.push(Error::input(message).at(&ec2.origin).help(help));
-    }
-    Some(value)
 }

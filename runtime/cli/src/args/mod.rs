@@ -7,6 +7,7 @@ pub(crate) use deployments::{Deploy, Destroy, History, Look, Plan, Rollback, Sta
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use kiln_engine::bake::OnError;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Bakes machine images declared in Rust, layer by layer, cached by content, and deploys those that changed.
 #[derive(Debug, Parser)]
@@ -103,11 +104,7 @@ pub(crate) enum Command {
     /// Bake images and run their tests.
     Test(Bake),
     /// Remove from EC2 what the recipes do not need any more: shows what, and why the rest stays.
-    Gc {
-        /// Show it, and remove nothing.
-        #[arg(long)]
-        dry_run: bool,
-    },
+    Gc(Gc),
     /// Bake what is missing and make what runs as declared: shows the plan and asks first.
     Deploy(Deploy),
     /// Show what runs of the deployments: generations, servers, addresses.
@@ -126,7 +123,7 @@ impl Command {
     /// The images or deployments that it is about; none: all.
     pub(crate) fn names(&self) -> &[String] {
         match self {
-            Self::Check | Self::Gc { .. } => &[],
+            Self::Check | Self::Gc(_) => &[],
             Self::Bake(Bake { images, .. }) | Self::Test(Bake { images, .. }) => &images.images,
             Self::Graph { images, .. } => &images.images,
             Self::Plan(Plan { names, .. })
@@ -181,6 +178,25 @@ pub(crate) struct Bake {
     /// Also write what the images became as Packer's `manifest` post-processor does.
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "packer-manifest.json")]
     pub(crate) packer_manifest: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Gc {
+    /// Show it, and remove nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Keep what is younger, as `7d`, `12h` or `0s`: other recipes may want it, of a branch or of a colleague.
+    #[arg(long, value_name = "AGE", default_value = "7d", value_parser = age)]
+    pub(crate) older_than: Duration,
+}
+
+/// A number and a unit, days too.
+fn age(text: &str) -> Result<Duration, String> {
+    if let Some(days) = text.strip_suffix('d') {
+        let days: u32 = days.parse().map_err(|_| format!("malformed duration `{text}`"))?;
+        return Ok(Duration::from_secs(u64::from(days) * 24 * 3600));
+    }
+    kiln::rules::duration_or_none(text).map_err(|fault| fault.message)
 }
 
 #[derive(Debug, ClapArgs)]

@@ -1,16 +1,26 @@
 use super::interruption::interruption;
 use super::owned::Owned;
+use super::side_by_side;
 use crate::args::{Bake as BakeArgs, Global};
 use crate::exit::{Ended, Exit};
 use crate::project::Project;
 use crate::recipes::Recipes;
 use crate::report::Report;
-use kiln_engine::bake::{Bake, OnError, Options, Outcome, Resolve};
+use kiln_engine::bake::{NodeOutcome, OnError, Outcome, Resolve};
 use kiln_engine::driver::Builder;
-use kiln_engine::{Error, ErrorKind, Event};
+use kiln_engine::{Error, Event};
 use std::path::Path;
 use std::time::Instant;
 use tokio::sync::watch;
+
+/// What became of the images of one place, and who has built them.
+pub(super) struct Baked {
+    pub(super) builder: Box<dyn Builder>,
+    pub(super) outcome: Outcome,
+}
+
+/// Of each place, in the order of the projects; `None`: that failed as a whole, and has been reported.
+pub(super) type Bakes = Vec<Option<Baked>>;
 
 pub(crate) async fn execute(
     global: &Global,
@@ -19,51 +29,29 @@ pub(crate) async fn execute(
     report: &Report,
 ) -> Ended {
     let started = Instant::now();
-    let mut project = Project::read(global, recipes).await?;
+    let mut projects = Project::read(global, &recipes).await?;
     let interrupted = interruption(report.clone());
-    let builder = project.builder(interrupted.clone()).await?;
-    let how = (args.on_error.into(), may_resolve(global, &project));
-    report.started(project.wanted.len());
-    let outcome = bake(global, how, &mut project, builder.as_ref(), interrupted, report).await?;
-    images(&project, &outcome, args.packer_manifest.as_deref(), report)?;
-    let (built, cached, failed) = outcome.counts();
-    report.summary((built, cached, failed), 0, started.elapsed());
-    Ok(if failed == 0 { Exit::Done } else { Exit::Failed })
+    let resolve = |project: &Project<'_>| may_resolve(global, project);
+    let how = (args.on_error.into(), &resolve as &dyn Fn(&Project<'_>) -> Resolve);
+    let bakes = bake(global, how, &mut projects, interrupted, report).await?;
+    let counts = tell(&projects, &bakes, args.packer_manifest.as_deref(), report)?;
+    report.summary(counts, 0, started.elapsed());
+    Ok(if counts.2 == 0 { Exit::Done } else { Exit::Failed })
 }
 
-/// Plans and builds; again when something in the store proved damaged and was dropped.
+/// Builds at all places, and says how many nodes are looked at.
+///
+/// # Errors
+/// What keeps it from starting at any of them; when it fails as a whole at all of them.
 pub(super) async fn bake(
     global: &Global,
-    (on_error, resolve): (OnError, Resolve),
-    project: &mut Project<'_>,
-    builder: &dyn Builder,
+    how: (OnError, &dyn Fn(&Project<'_>) -> Resolve),
+    projects: &mut [Project<'_>],
     interrupted: watch::Receiver<bool>,
     report: &Report,
-) -> Result<Outcome, Vec<Error>> {
-    let jobs = global.jobs.map_or_else(|| project.driver.jobs(), usize::from);
-    let options = Options { jobs, on_error, resolve, interrupted };
-    // Each try drops at least one damaged layer, so the number of nodes bounds the tries.
-    for _ in 0..=project.wanted.len() {
-        let plan = project.plan(builder).await?;
-        let bake = Bake {
-            keyed: &project.keyed,
-            builder,
-            store: &project.store,
-            lock: &project.lock,
-            project: &project.path,
-            events: &|event| report.event(event),
-            options: &options,
-        };
-        let outcome = bake.run(&plan).await?;
-        if !outcome.errors().any(|error| error.kind() == ErrorKind::Damaged) {
-            return Ok(outcome);
-        }
-        project.keyed.relock(&project.lock);
-    }
-    Err(vec![
-        Error::environment("the store keeps being damaged while it is used")
-            .help("look at the machine's disk; then remove the store and bake again"),
-    ])
+) -> Result<Bakes, Vec<Error>> {
+    report.started(projects.iter().map(|project| project.wanted.len()).sum());
+    side_by_side::bake(global, how, projects.iter_mut().collect(), interrupted, report).await
 }
 
 /// A base of one's own is resolved when it is first baked; which of somebody else's is taken, a person
@@ -76,21 +64,44 @@ pub(super) fn may_resolve(global: &Global, project: &Project<'_>) -> Resolve {
     }
 }
 
-/// Says what each complete image became, to Packer's readers too where they were asked for.
-pub(super) fn images(
-    project: &Project<'_>,
-    outcome: &Outcome,
+/// Says what each complete image became, to Packer's readers too where they were asked for. Where there are several
+/// places, also how much was done at each. Built, cached and failed nodes; a place that failed as a whole is one.
+pub(super) fn tell(
+    projects: &[Project<'_>],
+    bakes: &[Option<Baked>],
     packer_manifest: Option<&Path>,
     report: &Report,
-) -> Result<(), Vec<Error>> {
+) -> Result<(usize, usize, usize), Vec<Error>> {
     let one = |error: Error| vec![error];
+    let done: Vec<(&Project<'_>, &Outcome)> = projects
+        .iter()
+        .zip(bakes)
+        .filter_map(|(project, baked)| Some((project, &baked.as_ref()?.outcome)))
+        .collect();
     if let Some(path) = packer_manifest {
         let owned = Owned::new(path);
-        super::packer_manifest::write(path, project, outcome).map_err(one)?;
+        super::packer_manifest::write(path, &done).map_err(one)?;
         owned.hand_over().map_err(one)?;
     }
+    let mut counts = (0, 0, bakes.len() - done.len());
+    for (project, outcome) in &done {
+        let report = report.at(project.scope(projects));
+        images(project, outcome, &report);
+        let (built, cached, failed) = outcome.counts();
+        if projects.len() > 1 {
+            report.event(Event::Baked { built, cached, failed });
+        }
+        counts = (counts.0 + built, counts.1 + cached, counts.2 + failed);
+    }
+    Ok(counts)
+}
+
+/// Says what each complete image became.
+pub(super) fn images(project: &Project<'_>, outcome: &Outcome, report: &Report) {
     for entry in project.images() {
-        if let Some(artifact) = outcome.artifact(entry.tip) {
+        if let Some(NodeOutcome::Cached { artifact, .. } | NodeOutcome::Built { artifact, .. }) =
+            outcome.nodes.get(&entry.tip)
+        {
             report.event(Event::Image {
                 image: entry.image.name.clone(),
                 artifact: artifact.id.clone(),
@@ -98,5 +109,4 @@ pub(super) fn images(
             });
         }
     }
-    Ok(())
 }

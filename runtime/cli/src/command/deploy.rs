@@ -1,12 +1,15 @@
+use super::bake::Baked;
 use super::interruption::interruption;
+use super::side_by_side;
 use crate::args::{Deploy as DeployArgs, Format, Global};
-use crate::deployments::{self, Baking, Survey, join_all, plan_file::PlanFile, text};
+use crate::deployments::{self, Baking, Survey, plan_file::PlanFile, text};
 use crate::exit::{Ended, Exit};
+use crate::project::Project;
 use crate::recipes::Recipes;
-use crate::report::Report;
-use kiln_engine::bake::OnError;
+use crate::report::{Report, Scope};
+use kiln_engine::bake::{OnError, Resolve};
 use kiln_engine::deploy::{ArtifactState, Options, Outcome, Run, Work};
-use kiln_engine::{Error, Event, bake};
+use kiln_engine::{Error, Event};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Instant;
@@ -102,29 +105,34 @@ async fn bake_missing(
     report: &Report,
 ) -> Result<(usize, usize, usize), Vec<Error>> {
     let mut counts = (0, 0, 0);
+    let all = survey.regions.iter_mut().flat_map(|region| &mut region.bakes);
+    let (missing, there): (Vec<_>, Vec<_>) = all.partition(|baking| baking.to_build() > 0);
+    counts.1 += there.iter().map(|baking| baking.project.wanted.len()).sum::<usize>();
+    if missing.is_empty() {
+        return Ok(counts);
+    }
+    let projects = missing.into_iter().map(|baking| &mut baking.project).collect();
+    let resolve = |project: &Project<'_>| super::bake::may_resolve(global, project);
+    let how = (OnError::Cleanup, &resolve as &dyn Fn(&Project<'_>) -> Resolve);
+    let bakes = side_by_side::bake(global, how, projects, interrupted.clone(), report).await?;
+    let scopes: Vec<Scope> = text::bakings(survey)
+        .map(|baking| baking.project.scope(text::bakings(survey).map(|other| &other.project)))
+        .collect();
+    let (mut bakes, mut scopes) = (bakes.into_iter(), scopes.into_iter());
     for region in &mut survey.regions {
-        let baked = join_all(region.bakes.iter_mut().map(async |baking: &mut Baking<'_>| {
+        for baking in &region.bakes {
+            let scope = scopes.next();
             if baking.to_build() == 0 {
-                return Ok(None);
+                continue;
             }
-            let builder = baking.project.builder(interrupted.clone()).await?;
-            let how = (OnError::Cleanup, super::bake::may_resolve(global, &baking.project));
-            let interrupted = interrupted.clone();
-            let project = &mut baking.project;
-            super::bake::bake(global, how, project, builder.as_ref(), interrupted, report)
-                .await
-                .map(Some)
-        }));
-        let baked: Vec<Option<bake::Outcome>> =
-            baked.await.into_iter().collect::<Result<_, Vec<Error>>>()?;
-        for (baking, outcome) in region.bakes.iter().zip(baked) {
-            let Some(outcome) = outcome else {
-                counts.1 += baking.project.wanted.len();
+            let Some(Some(Baked { outcome, .. })) = bakes.next() else {
+                counts.2 += 1;
                 continue;
             };
             let (built, cached, failed) = outcome.counts();
             counts = (counts.0 + built, counts.1 + cached, counts.2 + failed);
-            super::bake::images(&baking.project, &outcome, None, report)?;
+            let report = scope.map_or_else(|| report.clone(), |scope| report.at(scope));
+            super::bake::images(&baking.project, &outcome, &report);
             for desired in &mut region.desired {
                 if let ArtifactState::AfterBake { .. } = desired.image.artifact
                     && let Some(image) = baking.baked(&desired.image.name, &outcome)

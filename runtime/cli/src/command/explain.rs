@@ -14,7 +14,18 @@ pub(crate) async fn execute(
     recipes: Recipes<'_>,
     report: &Report,
 ) -> Ended {
-    let project = Project::read(global, recipes).await?;
+    let projects = Project::read(global, &recipes).await?;
+    for project in &projects {
+        let place = project.scope(&projects);
+        if !place.shown().is_empty() {
+            report.text(&format!("in {}:", place.shown()));
+        }
+        explain(project, node, report).await?;
+    }
+    Ok(Exit::Done)
+}
+
+async fn explain(project: &Project<'_>, node: &str, report: &Report) -> Result<(), Vec<Error>> {
     let index = project.index().await?;
     let plan = project.plan(index.as_ref()).await?;
     let graph = project.keyed.graph();
@@ -22,7 +33,7 @@ pub(crate) async fn execute(
         (Some(index), _) => (index, index),
         // An image: everything from its base up to its last layer.
         (None, Some(entry)) if node == entry.image.name => (NodeIndex::new(0), entry.tip),
-        _ => return Err(vec![unknown(&project, node)]),
+        _ => return Err(vec![unknown(project, node)]),
     };
     for (index, planned) in plan.nodes.range(from..=to) {
         let name = project.name(*index);
@@ -45,7 +56,7 @@ pub(crate) async fn execute(
             covered.iter().for_each(|field| report.text(&format!("    {}", shown(field))));
         }
     }
-    Ok(Exit::Done)
+    Ok(())
 }
 
 fn shown(field: &Field) -> String {

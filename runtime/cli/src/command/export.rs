@@ -1,3 +1,4 @@
+use super::bake::Baked;
 use super::interruption::interruption;
 use super::owned::Owned;
 use crate::args::{Export as ExportArgs, Global};
@@ -6,7 +7,7 @@ use crate::project::Project;
 use crate::recipes::Recipes;
 use crate::report::Report;
 use kiln_engine::Error;
-use kiln_engine::bake::OnError;
+use kiln_engine::bake::{OnError, Resolve};
 use kiln_sandbox::{ExportSpec, Sandbox, oci};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -21,13 +22,16 @@ pub(crate) async fn execute(
     let one = |error: Error| vec![error];
     let to = args.output.clone().unwrap_or_else(|| PathBuf::from("out").join(&args.image));
     oci::check(&to, &args.tag).map_err(one)?;
-    let mut project = Project::read(global, recipes).await?;
-    let sandbox = Sandbox::open(project.store.root()).map_err(one)?;
+    // Of the builder that is here, which has one place.
+    let mut projects = Project::read(global, &recipes).await?;
+    let sandbox = Sandbox::open(&global.store).map_err(one)?;
     let interrupted = interruption(report.clone());
-    let how = (OnError::Cleanup, super::bake::may_resolve(global, &project));
-    report.started(project.wanted.len());
-    let outcome =
-        super::bake::bake(global, how, &mut project, &sandbox, interrupted, report).await?;
+    let resolve = |project: &Project<'_>| super::bake::may_resolve(global, project);
+    let how = (OnError::Cleanup, &resolve as &dyn Fn(&Project<'_>) -> Resolve);
+    let mut bakes = super::bake::bake(global, how, &mut projects, interrupted, report).await?;
+    let (Some(project), Some(Some(Baked { outcome, .. }))) = (projects.pop(), bakes.pop()) else {
+        return Ok(Exit::Failed);
+    };
     let (built, cached, failed) = outcome.counts();
     for entry in project.images() {
         let Some(artifact) = outcome.artifact(entry.tip) else { continue };

@@ -15,6 +15,7 @@ mod owned;
 mod packer_manifest;
 mod plan;
 mod rollback;
+mod side_by_side;
 mod status;
 mod test;
 mod update;
@@ -39,7 +40,7 @@ pub(crate) async fn execute(args: &Args, recipes: Recipes<'_>, report: &Report) 
         Command::Graph { language, .. } => graph::execute(global, *language, recipes, report),
         Command::Export(export) => export::execute(global, export, recipes, report).await,
         Command::Test(bake) => test::execute(global, bake, recipes, report).await,
-        Command::Gc { dry_run } => gc::execute(global, *dry_run, recipes, report).await,
+        Command::Gc(args) => gc::execute(global, args, recipes, report).await,
         Command::Deploy(args) => deploy::execute(global, args, recipes, report).await,
         Command::Status(args) => status::execute(global, args, recipes, report).await,
         Command::History(args) => history::execute(global, args, recipes, report).await,

@@ -11,20 +11,23 @@ use std::path::Path;
 ///
 /// # Errors
 /// When the file cannot be written.
-pub(super) fn write(path: &Path, project: &Project<'_>, outcome: &Outcome) -> Result<(), Error> {
-    let there: Vec<(&str, CacheKey, &Artifact)> = project
-        .images()
-        .filter_map(|entry| match outcome.nodes.get(&entry.tip)? {
-            NodeOutcome::Cached { key, artifact } | NodeOutcome::Built { key, artifact } => {
-                Some((entry.image.name.as_str(), *key, artifact))
+pub(super) fn write(path: &Path, baked: &[(&Project<'_>, &Outcome)]) -> Result<(), Error> {
+    let mut there: Vec<(&str, CacheKey, &Artifact, &Project<'_>)> = Vec::new();
+    for (project, outcome) in baked {
+        for entry in project.images() {
+            if let Some(
+                NodeOutcome::Cached { key, artifact } | NodeOutcome::Built { key, artifact },
+            ) = outcome.nodes.get(&entry.tip)
+            {
+                there.push((entry.image.name.as_str(), *key, artifact, project));
             }
-            NodeOutcome::Failed(_) | NodeOutcome::Skipped => None,
-        })
-        .collect();
-    let keys: Vec<String> = there.iter().map(|(_, key, _)| key.to_string()).collect();
+        }
+    }
+    let keys: Vec<String> = there.iter().map(|(_, key, ..)| key.to_string()).collect();
     let run = uuid(Digest::of(keys.join("\n").as_bytes()));
-    let builds =
-        there.iter().map(|(name, key, artifact)| build(name, *key, artifact, &run, project));
+    let builds = there
+        .iter()
+        .map(|(name, key, artifact, project)| build(name, *key, artifact, &run, project));
     let manifest = json!({ "builds": builds.collect::<Vec<_>>(), "last_run_uuid": run });
     let text = format!("{manifest:#}\n");
     std::fs::write(path, text).map_err(|error| {

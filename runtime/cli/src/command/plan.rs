@@ -1,5 +1,5 @@
 use crate::args::{Format, Global, Plan as PlanArgs};
-use crate::deployments::{self, json, plan_file::PlanFile, text};
+use crate::deployments::{self, join_all, json, plan_file::PlanFile, text};
 use crate::exit::{Ended, Exit};
 use crate::project::{Project, short};
 use crate::recipes::Recipes;
@@ -65,25 +65,53 @@ async fn of_images(
     recipes: Recipes<'_>,
     report: &Report,
 ) -> Ended {
-    let project = Project::read(global, recipes).await?;
-    let index = project.index().await?;
-    let plan = project.plan(index.as_ref()).await?;
+    let projects = Project::read(global, &recipes).await?;
+    let plans =
+        join_all(projects.iter().map(async |project: &Project<'_>| {
+            project.plan(project.index().await?.as_ref()).await
+        }));
+    let plans: Vec<Plan> = plans.await.into_iter().collect::<Result<_, Vec<Error>>>()?;
+    let build: usize = plans.iter().map(Plan::to_build).sum();
+    let all: usize = plans.iter().map(|plan| plan.nodes.len()).sum();
+    let planned = || projects.iter().zip(&plans);
     match global.format {
-        Format::Text => images(&project, &plan, report),
-        Format::Json => report.document(&document(&project, &plan)),
+        Format::Text => {
+            for (project, plan) in planned() {
+                images(project, plan, project.scope(&projects).shown(), report);
+            }
+            report.text(&match build {
+                0 => "\nNothing to do: everything is cached.".to_owned(),
+                _ => format!("\nPlan: {build} to build, {} cached.", all - build),
+            });
+        }
+        Format::Json => report.document(&json!({
+            "version": json::VERSION,
+            "build": build,
+            "cached": all - build,
+            "nodes": planned()
+                .flat_map(|(project, plan)| json::nodes(project, plan))
+                .collect::<Vec<_>>(),
+            "create": 0,
+            "roll": 0,
+            "change": 0,
+            "destroy": 0,
+            "deployments": [],
+        })),
     }
-    let changes = args.detailed_exitcode && plan.to_build() > 0;
+    let changes = args.detailed_exitcode && build > 0;
     Ok(if changes { Exit::Changes } else { Exit::Done })
 }
 
-fn images(project: &Project<'_>, plan: &Plan, report: &Report) {
+/// One line a layer. `place`: where, where there are several.
+fn images(project: &Project<'_>, plan: &Plan, place: &str, report: &Report) {
+    let place = if place.is_empty() { String::new() } else { format!(" in {place}") };
     let mut image = "";
     let width = plan.nodes.keys().map(|index| project.name(*index).layer.len()).max().unwrap_or(0);
     for (index, planned) in &plan.nodes {
         let name = project.name(*index);
         if name.image != image {
             image = &name.image;
-            report.text(image);
+            report.text(&format!("{image}{place}"));
         }
         let layer = &name.layer;
         report.text(&match planned {
@@ -91,24 +119,4 @@ fn images(project: &Project<'_>, plan: &Plan, report: &Report) {
             Planned::Build { why, .. } => format!("  + {layer:width$}  builds  {why}"),
         });
     }
-    let build = plan.to_build();
-    report.text(&match build {
-        0 => "\nNothing to do: everything is cached.".to_owned(),
-        _ => format!("\nPlan: {build} to build, {} cached.", plan.nodes.len() - build),
-    });
-}
-
-fn document(project: &Project<'_>, plan: &Plan) -> serde_json::Value {
-    let build = plan.to_build();
-    json!({
-        "version": json::VERSION,
-        "build": build,
-        "cached": plan.nodes.len() - build,
-        "nodes": json::nodes(project, plan).collect::<Vec<_>>(),
-        "create": 0,
-        "roll": 0,
-        "change": 0,
-        "destroy": 0,
-        "deployments": [],
-    })
 }

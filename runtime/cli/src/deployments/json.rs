@@ -2,6 +2,7 @@
 
 use super::Survey;
 use crate::project::Project;
+use kiln_engine::key::Target;
 use kiln_engine::plan::{Plan, Planned};
 use serde_json::{Value, json};
 
@@ -38,17 +39,17 @@ pub(crate) fn nodes<'p>(
     project: &'p Project<'_>,
     plan: &'p Plan,
 ) -> impl Iterator<Item = Value> + use<'p> {
-    let place = project.keyed.target().place.clone();
+    let Target { builder, place, architecture } = project.keyed.target().clone();
     plan.nodes.iter().map(move |(index, planned)| {
         let name = project.name(*index);
         match planned {
             Planned::Cached { key, artifact } => json!({
-                "image": name.image, "layer": name.layer, "place": place, "action": "cached",
-                "key": key.to_string(), "artifact": artifact.id,
+                "image": name.image, "layer": name.layer, "builder": builder, "place": place,
+                "architecture": architecture, "action": "cached", "key": key.to_string(), "artifact": artifact.id,
             }),
             Planned::Build { key, why } => json!({
-                "image": name.image, "layer": name.layer, "place": place, "action": "build",
-                "key": key.map(|key| key.to_string()), "why": why.to_string(),
+                "image": name.image, "layer": name.layer, "builder": builder, "place": place,
+                "architecture": architecture, "action": "build", "key": key.map(|key| key.to_string()), "why": why.to_string(),
             }),
         }
     })

@@ -4,7 +4,10 @@ mod deploy;
 mod diagnostic;
 mod json;
 mod plain;
+mod scope;
 mod terminal;
+
+pub(crate) use scope::Scope;
 
 use kiln_engine::{Error, Event};
 use std::io::{IsTerminal, Write};
@@ -13,7 +16,11 @@ use std::time::Duration;
 
 /// Receives everything that a command has to say. Cheap to clone; called from several threads.
 #[derive(Clone)]
-pub(crate) struct Report(Arc<Kind>);
+pub(crate) struct Report {
+    kind: Arc<Kind>,
+    /// Of the events of a bake.
+    scope: Option<Scope>,
+}
 
 enum Kind {
     /// Events to standard output, nothing else there.
@@ -26,13 +33,19 @@ enum Kind {
 
 impl Report {
     pub(crate) fn new(json: bool) -> Self {
-        Self(Arc::new(if json {
+        let kind = Arc::new(if json {
             Kind::Json
         } else if std::io::stderr().is_terminal() {
             Kind::Terminal(terminal::Terminal::new())
         } else {
             Kind::Plain
-        }))
+        });
+        Self { kind, scope: None }
+    }
+
+    /// Likewise, for what happens at one place.
+    pub(crate) fn at(&self, scope: Scope) -> Self {
+        Self { kind: Arc::clone(&self.kind), scope: Some(scope) }
     }
 
     /// A result of the command: to standard output. In JSON, results are events.
@@ -41,7 +54,7 @@ impl Report {
             // A reader that has gone away is no reason to fail.
             let _ = writeln!(std::io::stdout().lock(), "{line}");
         };
-        match &*self.0 {
+        match &*self.kind {
             Kind::Json => {}
             Kind::Plain => print(),
             Kind::Terminal(terminal) => terminal.suspend(print),
@@ -54,11 +67,16 @@ impl Report {
     }
 
     pub(crate) fn event(&self, event: Event) {
-        match &*self.0 {
-            Kind::Json => json::print(&event),
-            Kind::Plain => plain::print(&event),
-            Kind::Terminal(terminal) => terminal.event(&event),
+        match &*self.kind {
+            Kind::Json => json::print(&event, &self.scope),
+            Kind::Plain => plain::print(&event, self.place()),
+            Kind::Terminal(terminal) => terminal.event(&event, self.place()),
         }
+    }
+
+    /// For people, where there are several.
+    fn place(&self) -> &str {
+        self.scope.as_ref().map_or("", Scope::shown)
     }
 
     pub(crate) fn started(&self, nodes: usize) {

@@ -1,6 +1,6 @@
 use super::{deploy, plain};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use kiln_engine::{DeployPhase, Event};
+use kiln_engine::{DeployPhase, Event, NodeName};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -25,14 +25,18 @@ impl Terminal {
         self.lines.suspend(print);
     }
 
-    pub(super) fn event(&self, event: &Event) {
+    pub(super) fn event(&self, event: &Event, place: &str) {
+        let name = |node: &NodeName| match place {
+            "" => node.to_string(),
+            place => format!("{node} ({place})"),
+        };
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             Event::Building { node, .. } => {
-                running.insert(node.to_string(), self.spinner(&node.to_string()));
+                running.insert(name(node), self.spinner(&name(node)));
             }
             Event::Step { node, title, .. } => {
-                if let Some(bar) = running.get(&node.to_string()) {
+                if let Some(bar) = running.get(&name(node)) {
                     bar.set_message(title.clone());
                 }
                 return;
@@ -51,11 +55,11 @@ impl Terminal {
             }
             Event::Output { .. } => return,
             Event::Built { node, .. } | Event::Failed { node, .. } => {
-                self.ended(running.remove(&node.to_string()));
+                self.ended(running.remove(&name(node)));
             }
             _ => {}
         }
-        if let Some(text) = plain::line(event) {
+        if let Some(text) = plain::line(event, place) {
             let _ = self.lines.println(text);
         }
     }

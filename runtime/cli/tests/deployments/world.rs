@@ -74,7 +74,7 @@ impl Driver for Fake {
         true
     }
 
-    async fn target(&self, _images: &[&ImageNode]) -> Result<Target, Vec<Error>> {
+    async fn target(&self, _image: &ImageNode) -> Result<Target, Vec<Error>> {
         self.place().await.map_err(|error| vec![error])
     }
 
@@ -89,7 +89,8 @@ impl Driver for Fake {
     async fn site(&self, node: &DeploymentNode, _: &ImageNode) -> Result<Target, Vec<Error>> {
         let TargetNode::Ec2(target) = &node.target;
         let region = target.region.clone().unwrap_or_else(|| "eu-west-1".into());
-        Ok(Target { builder: "ec2".into(), place: Some(region), architecture: "amd64".into() })
+        let architecture = kiln::rules::architecture(&target.instance_type).into();
+        Ok(Target { builder: "ec2".into(), place: Some(region), architecture })
     }
 
     async fn place(&self) -> Result<Target, Error> {
@@ -171,7 +172,19 @@ impl Deployer for Servers {
         Ok(observed.collect())
     }
 
-    async fn prepare(&self, deployment: &DeploymentNode, _: Output<'_>) -> Result<(), Error> {
+    async fn prepare(&self, deployment: &DeploymentNode, output: Output<'_>) -> Result<(), Error> {
+        let serves = change(|world| {
+            let mut groups = world.groups.iter();
+            groups.any(|group| group.deployment == deployment.name && group.attached)
+        });
+        if serves { Ok(()) } else { self.settle(deployment, output).await }
+    }
+
+    async fn share(&self, _: &DeploymentNode) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn settle(&self, deployment: &DeploymentNode, _: Output<'_>) -> Result<(), Error> {
         let front = self.declared(deployment, "").front;
         change(|world| world.fronts.insert(deployment.name.clone(), front));
         Ok(())

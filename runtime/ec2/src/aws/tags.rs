@@ -18,7 +18,8 @@ pub(crate) const RUN: &str = "kiln:run";
 pub(crate) const OWNER: &str = "kiln:owner";
 /// The project it was made for, by its name in the recipes.
 pub(crate) const PROJECT: &str = "kiln:project";
-/// When `gc` may take it whoever made it: seconds since 1970; `never`.
+/// When what is there for one bake alone is over, whoever made it: seconds since 1970. `never`: a bake finds it by its
+/// key, and `gc` looks at recipes, users and age.
 pub(crate) const EXPIRES: &str = "kiln:expires";
 /// How a machine boots from a snapshot. See `base::MachineFacts`.
 pub(crate) const MACHINE: &str = "kiln:machine";

@@ -14,9 +14,11 @@ pub(super) struct Judge {
     pub(super) wanted: BTreeSet<String>,
     /// The ids that the recipes or their lock file name.
     pub(super) named: BTreeSet<String>,
+    /// Seconds: what is younger, recipes may want that are not these.
+    pub(super) younger_than: u64,
     /// The runs that this store knows.
     pub(super) runs: Runs,
-    /// Who asks: `user@host`.
+    /// Who asks, `user@host`: of its own runs this store knows those that live.
     pub(super) owner: String,
     /// Seconds since 1970.
     pub(super) now: u64,
@@ -121,29 +123,27 @@ impl Judge {
     /// What bakes find by a key.
     fn by_key(&self, thing: &Thing, key: &str, made: u64, newest: &Newest<'_>) -> Fate {
         let found = newest.get(key).copied().unwrap_or_default();
-        let is_mine = thing.owner == self.owner;
         if found == thing.id && self.wanted.contains(key) {
             return Fate::Keep("the recipes want it".into());
         }
-        if self.runs.life(&thing.run) == Life::Lives {
+        let life = self.runs.life(&thing.run);
+        if life == Life::Lives {
             return Fate::Keep("a bake that runs made it".into());
         }
+        // The bake that made it may go on with it, although no other finds it.
+        let bakes_until = made.saturating_add(LIFETIME.as_secs());
+        if life == Life::Unknown && thing.owner != self.owner && bakes_until > self.now {
+            return self.of_a_bake(thing, Some(bakes_until));
+        }
         if found != thing.id {
-            // The bake that made it goes on with it, although no other finds it.
-            let bakes_until = made.saturating_add(LIFETIME.as_secs());
-            return if is_mine || bakes_until <= self.now {
-                Fate::Remove(format!("`{found}` is of the same key, and newer"))
-            } else {
-                self.of_a_bake(thing, Some(bakes_until))
-            };
+            return Fate::Remove(format!("`{found}` is of the same key, and newer"));
         }
-        match thing.expires {
-            _ if is_mine => Fate::Remove("the recipes want it no more".into()),
-            Some(time) if time <= self.now => {
-                Fate::Remove("the recipes here do not want it, and its time is over".into())
-            }
-            time => Fate::Keep(format!("`{}` may want it{}", thing.owner, self.until(time))),
+        let young_until = made.saturating_add(self.younger_than);
+        if young_until > self.now {
+            let until = self.until(Some(young_until));
+            return Fate::Keep(format!("young: other recipes than these may want it{until}"));
         }
+        Fate::Remove("the recipes want it no more".into())
     }
 
     /// What is there for one bake. What names no end of its own ends when that bake must have, `made` given.

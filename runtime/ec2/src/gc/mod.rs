@@ -15,20 +15,14 @@ use crate::run::{living, now, owner};
 use async_trait::async_trait;
 use belongings::Belongings;
 use fate::Judge;
-use kiln_engine::driver::{Collector, Found, Output};
-use kiln_engine::{CacheKey, Error};
-use std::collections::BTreeSet;
+use kiln_engine::Error;
+use kiln_engine::driver::{Collector, Found, Output, Wanted};
 use users::Users;
 
 #[async_trait]
 impl Collector for Ec2 {
-    async fn survey(
-        &self,
-        wanted: &BTreeSet<CacheKey>,
-        named: &BTreeSet<String>,
-    ) -> Result<Vec<Found>, Error> {
-        let wanted = wanted.iter().map(ToString::to_string).collect();
-        Ok(look(&self.inner, wanted, named.clone()).await?.found)
+    async fn survey(&self, wanted: &Wanted) -> Result<Vec<Found>, Error> {
+        Ok(look(&self.inner, wanted).await?.found)
     }
 
     async fn remove(&self, found: &[Found], output: Output<'_>) -> Result<(), Vec<Error>> {
@@ -43,14 +37,17 @@ struct Look {
     found: Vec<Found>,
 }
 
-async fn look(
-    inner: &Inner,
-    wanted: BTreeSet<String>,
-    named: BTreeSet<String>,
-) -> Result<Look, Error> {
+async fn look(inner: &Inner, wanted: &Wanted) -> Result<Look, Error> {
     let failed = |refusal: Refusal| refusal.error("cannot list what was made on EC2");
     let belongings = Belongings::list(&inner.aws, &inner.project).await.map_err(failed)?;
-    let judge = Judge { wanted, named, runs: living(&inner.runs), owner: owner(), now: now() };
+    let judge = Judge {
+        wanted: wanted.keys.iter().map(ToString::to_string).collect(),
+        named: wanted.named.clone(),
+        younger_than: wanted.younger_than.as_secs(),
+        runs: living(&inner.runs),
+        owner: owner(),
+        now: now(),
+    };
     let users = Users::of(&inner.aws, &judge.unwanted_images(&belongings)).await;
     let found = judge.judge(&belongings, &users.map_err(failed)?);
     Ok(Look { belongings, judge, found })

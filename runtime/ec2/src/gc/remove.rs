@@ -4,7 +4,7 @@ use crate::aws::{Aws, Refusal};
 use crate::builder::Inner;
 use crate::run::{self, Age, Life, Remains};
 use kiln_engine::Error;
-use kiln_engine::driver::{Fate, Found, Output};
+use kiln_engine::driver::{Fate, Found, Output, Wanted};
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::task::JoinSet;
 
@@ -22,7 +22,7 @@ pub(super) async fn remove(
     output: Output<'_>,
 ) -> Result<(), Vec<Error>> {
     // What is wanted is not among what a survey gave up: what is kept now is in use.
-    let look = look(inner, BTreeSet::new(), BTreeSet::new()).await.map_err(|error| vec![error])?;
+    let look = look(inner, &Wanted::default()).await.map_err(|error| vec![error])?;
     let (doomed, errors) = sort_out(found, &look.found, output);
     let mut removal = Removal { inner, output, errors, gone: BTreeSet::new() };
     tokio::select! {

@@ -31,10 +31,6 @@ use kiln_engine::{CacheKey, Error};
 use kiln_ssh::{Directories, Exec, Machine, Op, Owner, Unpack};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// How long the layers' snapshots may stay that no recipe wants any more: as long as somebody may go back to them.
-const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// A machine that runs, and the connection to it.
 #[derive(Debug)]
@@ -171,7 +167,7 @@ impl kiln_engine::driver::Session for Session {
             once(machine, Exec::shell(text), &|_| {}).await?;
         }
         // Not written down: it is an artifact as soon as it exists.
-        tags.extend(inner.run.tags(&launched.made, Some(KEPT)));
+        tags.extend(inner.run.tags(&launched.made, None));
         tags.extend(labels(key, label));
         tags.insert(MACHINE.into(), launched.facts.to_string());
         if is_clean {

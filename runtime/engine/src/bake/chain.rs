@@ -186,7 +186,7 @@ impl<'a> Chain<'a> {
         };
         let trees: Vec<_> =
             definition.trees.iter().map(|(digest, tree)| (*digest, &**tree)).collect();
-        store.keep(self.bake.project, &keyed.target().builder, &record, &trees)?;
+        store.keep(self.bake.project, keyed.target(), &record, &trees)?;
         if options.resolve != Resolve::Nothing {
             lock.save()?;
         }

@@ -11,7 +11,7 @@ pub use outcome::{NodeOutcome, Outcome};
 
 use crate::driver::{Artifact, Builder};
 use crate::event::{Event, Events};
-use crate::lock::LockFile;
+use crate::lock::{EntryId, LockFile};
 use crate::plan::{KeyedGraph, Plan, Planned};
 use crate::store::Store;
 use crate::{CacheKey, Error, ErrorKind, NodeName};
@@ -19,7 +19,7 @@ use chain::Chain;
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Semaphore, watch};
 
 /// What happens to the session of a step that fails.
@@ -45,11 +45,58 @@ pub enum Resolve {
     Everything,
 }
 
+impl Resolve {
+    /// Whether these nodes can be built without resolving more than that.
+    ///
+    /// # Errors
+    /// For each entry that the lock file lacks.
+    pub fn allows(
+        self,
+        keyed: &KeyedGraph,
+        nodes: impl IntoIterator<Item = NodeIndex>,
+    ) -> Result<(), Vec<Error>> {
+        let may = |index: NodeIndex| match self {
+            Self::Nothing => false,
+            Self::Packages => keyed.graph().parent(index).is_some(),
+            Self::Everything => true,
+        };
+        let mut errors = Vec::new();
+        for index in nodes {
+            let missing = keyed.fields(index).err().filter(|_| !may(index)).unwrap_or_default();
+            errors.extend(missing.iter().map(|id| self.not_locked(keyed, index, id)));
+        }
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+
+    fn not_locked(self, keyed: &KeyedGraph, index: NodeIndex, id: &EntryId) -> Error {
+        let origin = keyed.definition(index).and_then(|definition| definition.origin_of(id));
+        let message = match self {
+            Self::Nothing => format!("kiln.lock has no entry for {id}, and `--locked` is set"),
+            _ => format!("kiln.lock has no entry for {id}"),
+        };
+        Error::new(ErrorKind::Input, message)
+            .at(origin.unwrap_or(&keyed.graph().node(index).origin))
+            .help("run `cargo xtask update` and commit kiln.lock")
+    }
+}
+
+/// How many chains are built at once, by all bakes that have a clone of it.
+#[derive(Debug, Clone)]
+pub struct Jobs(Arc<Semaphore>);
+
+impl Jobs {
+    /// So many; at least 1.
+    #[must_use]
+    pub fn new(most: usize) -> Self {
+        Self(Arc::new(Semaphore::new(most.max(1))))
+    }
+}
+
 /// How a bake is carried out.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// How many chains are built at once; at least 1.
-    pub jobs: usize,
+    /// How many chains are built at once.
+    pub jobs: Jobs,
     /// What happens to the session of a step that fails.
     pub on_error: OnError,
     /// What may be resolved.
@@ -84,20 +131,8 @@ impl Bake<'_> {
     /// The lock file lacks something that may not be resolved: each of these, and nothing is built. A failed
     /// node is an outcome, not an error.
     pub async fn run(&self, plan: &Plan) -> Result<Outcome, Vec<Error>> {
-        let mut missing = plan.unlocked(self.keyed);
-        missing.retain(|(index, _)| match self.options.resolve {
-            Resolve::Nothing => true,
-            Resolve::Packages => self.keyed.graph().parent(*index).is_none(),
-            Resolve::Everything => false,
-        });
-        if !missing.is_empty() {
-            return Err(missing.iter().map(|(index, id)| self.not_locked(*index, id)).collect());
-        }
-        let state = State {
-            permits: Semaphore::new(self.options.jobs.max(1)),
-            plan,
-            outcomes: Mutex::default(),
-        };
+        self.options.resolve.allows(self.keyed, plan.nodes.keys().copied())?;
+        let state = State { permits: &self.options.jobs.0, plan, outcomes: Mutex::default() };
         for (&index, planned) in &plan.nodes {
             if let Planned::Cached { key, artifact } = planned {
                 self.cached(&state, index, *key, artifact);
@@ -130,22 +165,11 @@ impl Bake<'_> {
     fn name(&self, index: NodeIndex) -> &NodeName {
         &self.keyed.graph().node(index).name
     }
-
-    fn not_locked(&self, index: NodeIndex, id: &crate::lock::EntryId) -> Error {
-        let origin = self.keyed.definition(index).and_then(|definition| definition.origin_of(id));
-        let message = match self.options.resolve {
-            Resolve::Nothing => format!("kiln.lock has no entry for {id}, and `--locked` is set"),
-            _ => format!("kiln.lock has no entry for {id}"),
-        };
-        Error::new(ErrorKind::Input, message)
-            .at(origin.unwrap_or(&self.keyed.graph().node(index).origin))
-            .help("run `cargo xtask update` and commit kiln.lock")
-    }
 }
 
 /// What the chains of one bake share.
 struct State<'a> {
-    permits: Semaphore,
+    permits: &'a Semaphore,
     plan: &'a Plan,
     outcomes: Mutex<BTreeMap<NodeIndex, NodeOutcome>>,
 }

@@ -2,26 +2,33 @@ use super::Output;
 use crate::{CacheKey, Error};
 use async_trait::async_trait;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// A driver whose artifacts lie where they cost money: it says what nobody needs any more, and removes it.
 #[async_trait]
 pub trait Collector: Send + Sync {
-    /// Everything that Kiln made there for this project. What has a key among `wanted` is kept, and what is
-    /// `named`, by the driver's own name for it: a base that a recipe or the lock file names.
+    /// Everything that Kiln made there for this project, whoever baked it, and what is to happen to it.
     ///
     /// # Errors
     /// When it cannot be listed.
-    async fn survey(
-        &self,
-        wanted: &BTreeSet<CacheKey>,
-        named: &BTreeSet<String>,
-    ) -> Result<Vec<Found>, Error>;
+    async fn survey(&self, wanted: &Wanted) -> Result<Vec<Found>, Error>;
 
     /// Removes those that a survey would remove, in an order in which each can go.
     ///
     /// # Errors
     /// For each that could not be removed; the others are gone.
     async fn remove(&self, found: &[Found], output: Output<'_>) -> Result<(), Vec<Error>>;
+}
+
+/// What is kept, beside what somebody uses.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// What a bake of the recipes would find.
+    pub keys: BTreeSet<CacheKey>,
+    /// By the driver's own names: a base that a recipe or the lock file names.
+    pub named: BTreeSet<String>,
+    /// What is younger: other recipes than these may want it, of a branch or of a colleague.
+    pub younger_than: Duration,
 }
 
 /// Something that Kiln made.

@@ -20,7 +20,7 @@ pub use deployer::{
     Belonging, Capacity, Declared, Deployer, Generation, Judge, Launch, Observed, Server,
     ServerHealth, Traits, Waited,
 };
-pub use garbage::{Collector, Fate, Found};
+pub use garbage::{Collector, Fate, Found, Wanted};
 pub use index::ArtifactIndex;
 pub use publish::{Publish, Published, TestOutcome, TestPlan};
 pub use session::{ActionFailed, Label, Progress, Session};

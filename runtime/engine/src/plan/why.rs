@@ -55,8 +55,7 @@ impl Why {
             Err([]) => return Self::NeverBuilt,
         };
         let node = keyed.graph().node(index);
-        let builder = &keyed.target().builder;
-        let Some(record) = store.last(project, builder, &node.name) else {
+        let Some(record) = store.last(project, keyed.target(), &node.name) else {
             return Self::NeverBuilt;
         };
         let titles = keyed.definition(index).map(|def| def.titles()).unwrap_or_default();

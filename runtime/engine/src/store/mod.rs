@@ -12,6 +12,7 @@ pub use lease::Lease;
 pub use record::Record;
 
 use crate::inputs::Manifest;
+use crate::key::Target;
 use crate::{CacheKey, Digest, Error, NodeName};
 use std::path::{Path, PathBuf};
 
@@ -54,15 +55,15 @@ impl Store {
         self.root.join("inputs")
     }
 
-    /// Keeps the record of a node that was built, as the last one of its name that this builder made in this
-    /// project.
+    /// Keeps the record of a node that was built, as the last one of its name that was made for this target in
+    /// this project.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn keep(
         &self,
         project: &Path,
-        builder: &str,
+        target: &Target,
         record: &Record,
         trees: &[(Digest, &Manifest)],
     ) -> Result<(), Error> {
@@ -76,7 +77,7 @@ impl Store {
             .map_err(|error| Error::environment("cannot write a record").caused_by(error))?;
         self.write(&self.record_path(record.key), &text)?;
         self.write(
-            &self.node_path(project, builder, &record.node),
+            &self.node_path(project, target, &record.node),
             record.key.to_string().as_bytes(),
         )
     }
@@ -88,10 +89,10 @@ impl Store {
         serde_json::from_slice(&bytes).ok()
     }
 
-    /// The record of a builder's last build of a node, by its name in a project.
+    /// The record of the last build of a node for a target, by its name in a project.
     #[must_use]
-    pub fn last(&self, project: &Path, builder: &str, node: &NodeName) -> Option<Record> {
-        let key = read_checked(&self.node_path(project, builder, node))?;
+    pub fn last(&self, project: &Path, target: &Target, node: &NodeName) -> Option<Record> {
+        let key = read_checked(&self.node_path(project, target, node))?;
         let key = std::str::from_utf8(&key).ok()?.parse().ok()?;
         self.record(CacheKey(key))
     }
@@ -125,9 +126,15 @@ impl Store {
         fan_out(&self.root.join("manifests"), &digest.to_string())
     }
 
-    fn node_path(&self, project: &Path, builder: &str, node: &NodeName) -> PathBuf {
+    fn node_path(&self, project: &Path, target: &Target, node: &NodeName) -> PathBuf {
         let project = Digest::of(project.as_os_str().as_encoded_bytes()).short();
-        self.root.join("nodes").join(project).join(builder).join(&node.image).join(&node.layer)
+        let Target { builder, place, architecture } = target;
+        // A builder without places builds on this machine, for this machine.
+        let at = match place {
+            Some(place) => format!("{builder}.{place}.{architecture}"),
+            None => builder.clone(),
+        };
+        self.root.join("nodes").join(project).join(at).join(&node.image).join(&node.layer)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use async_trait::async_trait;
 use kiln::Limits;
-use kiln_engine::bake::{Bake, NodeOutcome, OnError, Options, Outcome, Resolve};
+use kiln_engine::bake::{Bake, Jobs, NodeOutcome, OnError, Options, Outcome, Resolve};
 use kiln_engine::driver::{
     Action, ActionFailed, Artifact, ArtifactIndex, BaseInput, Builder, Content, Label, Output,
     Program, Progress, Publish, Published, Session, Settings, TestOutcome, TestPlan,
@@ -365,8 +365,8 @@ impl Bench {
         });
         let lines = lines.collect();
         let (_sender, interrupted) = watch::channel(false);
-        let options =
-            Options { jobs: 2, on_error: self.on_error, resolve: self.resolve, interrupted };
+        let (jobs, resolve) = (Jobs::new(2), self.resolve);
+        let options = Options { jobs, on_error: self.on_error, resolve, interrupted };
         let events = Mutex::new(Vec::new());
         let bake = Bake {
             keyed: &keyed,

@@ -19,7 +19,10 @@ fn gc_shows_what_the_recipes_want_no_more_and_removes_it_with_its_snapshots() {
     let project = Project::new(&lab);
     let old = project.ami(&project.three_layers("old"));
     let new = project.ami(&project.three_layers("new"));
-    let shown = project.run(project.three_layers("new"), &["gc", "--dry-run", "--format", "json"]);
+    let shown = project.run(
+        project.three_layers("new"),
+        &["gc", "--older-than", "0s", "--dry-run", "--format", "json"],
+    );
     let all = fates(&shown);
     let fate = |id: &str| all.iter().find(|(_, found, _)| found == id).unwrap().clone();
     assert_eq!(fate(&old).0, "remove");
@@ -29,7 +32,10 @@ fn gc_shows_what_the_recipes_want_no_more_and_removes_it_with_its_snapshots() {
     assert_eq!(all.iter().filter(|(fate, ..)| fate == "remove").count(), 2, "{all:?}");
     let snapshots = "len([s for s in ec2.describe_snapshots(OwnerIds=['self'])['Snapshots'] if any(t['Key'] == 'kiln:run' for t in s.get('Tags', []))])";
     assert_eq!(lab.boto(snapshots), json!(4), "nothing is removed for the asking");
-    let removed = project.run(project.three_layers("new"), &["gc", "--yes", "--format", "json"]);
+    let removed = project.run(
+        project.three_layers("new"),
+        &["gc", "--older-than", "0s", "--yes", "--format", "json"],
+    );
     assert_eq!(removed.code, Some(0), "{}\n{}", removed.stdout, removed.stderr);
     assert_eq!(lab.boto(snapshots), json!(3));
     let again = project.bake(project.three_layers("new"));
@@ -46,8 +52,10 @@ fn gc_keeps_what_runs_and_what_a_launch_template_names() {
     lab.boto(&format!("ec2.run_instances(ImageId='{running}', InstanceType='t3.micro', MinCount=1, MaxCount=1)['OwnerId']"));
     lab.boto(&format!("ec2.create_launch_template(LaunchTemplateName='servers', LaunchTemplateData={{'ImageId': '{named}'}})['LaunchTemplate']['LaunchTemplateId']"));
     // An image in use is one that no recipe wants any more, or it would be kept for that.
-    let shown =
-        project.run(project.three_layers("wanted"), &["gc", "--dry-run", "--format", "json"]);
+    let shown = project.run(
+        project.three_layers("wanted"),
+        &["gc", "--older-than", "0s", "--dry-run", "--format", "json"],
+    );
     let all = fates(&shown);
     for (id, word) in [(&running, "instance"), (&named, "servers")] {
         let (fate, _, why) = all.iter().find(|(_, found, _)| found == id).unwrap();
@@ -72,7 +80,9 @@ fn what_an_ami_and_a_layer_share_stays_as_long_as_one_of_them_is_wanted() {
         project.three_layers("shared").layer(layer)
     };
     project.bake(more()).done();
-    let gc = |image| fates(&project.run(image, &["gc", "--yes", "--format", "json"]));
+    let gc = |image| {
+        fates(&project.run(image, &["gc", "--older-than", "0s", "--yes", "--format", "json"]))
+    };
     let fate = |all: &[(String, String, String)], id: &str| {
         all.iter().find(|(_, found, _)| found == id).unwrap().0.clone()
     };
@@ -110,7 +120,9 @@ fn gc_keeps_what_a_recipe_its_lock_file_or_a_launch_configuration_names() {
             .base(base)
             .layer(Layer::new("more").step(step::run("touch /etc/more")))
     };
-    let gc = |image| fates(&project.run(image, &["gc", "--dry-run", "--format", "json"]));
+    let gc = |image| {
+        fates(&project.run(image, &["gc", "--older-than", "0s", "--dry-run", "--format", "json"]))
+    };
     let fate = |all: &[(String, String, String)], id: &str| {
         let (action, _, why) = all.iter().find(|(_, found, _)| found == id).unwrap();
         format!("{action}: {why}")

@@ -7,6 +7,7 @@ fn judge(wanted: &[&str]) -> Judge {
     Judge {
         wanted: wanted.iter().map(|key| (*key).to_owned()).collect(),
         named: BTreeSet::new(),
+        younger_than: 0,
         runs: Runs::of(&["living"], &["dead"]),
         owner: "me@here".into(),
         now: NOW,
@@ -128,19 +129,48 @@ fn what_no_bake_can_take_is_not_the_newest_of_its_key() {
     assert_eq!(doomed(&judge(&["a", "image"]), &all), ["snap-failed"]);
 }
 
-#[test]
-fn what_others_made_stays_until_its_time_is_over() {
-    let all = |expires| Belongings {
+/// An AMI of somebody else, and the layer that it is made of.
+fn made_elsewhere(made: u64) -> Belongings {
+    Belongings {
+        images: vec![ImageThing {
+            thing: Thing { expires: None, ..theirs("ami", Some("image")) },
+            made,
+            ..image("ami", "image", &["snap"])
+        }],
         snapshots: vec![SnapshotThing {
-            thing: Thing { expires, ..theirs("snap", Some("b")) },
+            thing: theirs("snap", Some("layer")),
+            made,
             ..SnapshotThing::default()
         }],
         ..Belongings::default()
-    };
-    assert_eq!(doomed(&judge(&[]), &all(Some(NOW))), ["snap"]);
-    assert!(doomed(&judge(&[]), &all(None)).is_empty());
-    let stays = why(&judge(&[]), &all(Some(NOW + 20 * DAY)), &Users::default(), "snap");
-    assert_eq!(stays, "keep: `you@there` may want it, for 20 days more");
+    }
+}
+
+#[test]
+fn what_somebody_else_has_baked_for_the_project_goes_as_ones_own_does() {
+    assert_eq!(doomed(&judge(&[]), &made_elsewhere(NOW - DAY)), ["ami", "snap"]);
+    assert!(doomed(&judge(&["image"]), &made_elsewhere(NOW - DAY)).is_empty());
+}
+
+#[test]
+fn what_is_young_stays_whoever_made_it_and_whatever_its_tags_say() {
+    let patient = Judge { younger_than: 7 * DAY, ..judge(&[]) };
+    assert_eq!(doomed(&patient, &made_elsewhere(NOW - 7 * DAY)), ["ami", "snap"]);
+    assert!(doomed(&patient, &made_elsewhere(NOW - 7 * DAY + 1)).is_empty());
+    let stays = why(&patient, &made_elsewhere(NOW - 2 * DAY), &Users::default(), "ami");
+    assert_eq!(stays, "keep: young: other recipes than these may want it, for 5 days more");
+    let own =
+        Belongings { snapshots: vec![snapshot("snap", "b", NOW - DAY)], ..Belongings::default() };
+    assert!(doomed(&patient, &own).is_empty());
+}
+
+#[test]
+fn what_a_bake_elsewhere_may_still_go_on_with_stays_however_young_may_go() {
+    assert!(doomed(&judge(&[]), &made_elsewhere(NOW - 60)).is_empty());
+    let stays = why(&judge(&[]), &made_elsewhere(NOW - 3600), &Users::default(), "ami");
+    assert_eq!(stays, "keep: may belong to a bake of `you@there`, for 11 h more");
+    let own = Belongings { snapshots: vec![snapshot("snap", "b", NOW)], ..Belongings::default() };
+    assert_eq!(doomed(&judge(&[]), &own), ["snap"], "this store knows that the bake is over");
 }
 
 #[test]
@@ -240,11 +270,6 @@ fn a_layer_that_an_ami_is_made_of_goes_when_neither_is_wanted() {
     assert_eq!(doomed(&judge(&["layer"]), &all), ["ami-1"]);
     assert!(doomed(&judge(&["image"]), &all).is_empty(), "its time is over, the image's is not");
     assert_eq!(doomed(&judge(&[]), &all), ["ami-1", "snap-1"]);
-    let of_others = Belongings {
-        images: vec![ImageThing { thing: theirs("ami-1", Some("image")), ..all.images[0].clone() }],
-        ..all
-    };
-    assert!(doomed(&judge(&[]), &of_others).is_empty(), "somebody else's image stands on it");
 }
 
 #[test]
