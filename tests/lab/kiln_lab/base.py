@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
 import shutil
 import subprocess
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
+from .bases import clear, used
 from .errors import LabError
 
 # Beside the required packages. The official image has more of them, which no recipe should count on.
@@ -62,16 +61,12 @@ def debian(cache: Path, suite: str, say: Callable[[str], None]) -> Path:
     name = f"debian-{suite}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
     bases = cache / "bases"
     bases.mkdir(parents=True, exist_ok=True)
-    root = bases / name
-    lock = os.open(bases / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with used(bases, name) as root:
         if not root.is_dir():
             say(f"making the base image of {suite}: about a minute, once")
             _make(bases / f"{name}.part", suite, script)
             (bases / f"{name}.part").rename(root)
-    finally:
-        os.close(lock)
+            clear(bases, suite, say)
     return root
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 from moto.core.exceptions import ServiceException
@@ -15,9 +16,14 @@ from ..errors import LabError
 class Answers:
     """Mixed into a service's responses: each call is answered by one replica, and the lab's own failures are told apart."""
 
-    plane: Any
+    lab: Any
     serialized: Any
     _enrich_response: Any
+
+    @property
+    def plane(self) -> Any:
+        """What all of the lab shares."""
+        return self.lab.plane
 
     def call_action(self) -> Any:
         """Answers one request."""
@@ -37,6 +43,22 @@ class Answers:
 
     def refuse(self) -> None:
         """Raises the service's error for a request that names something unseen."""
+
+    @staticmethod
+    def page(
+        everything: list[Any], key: Callable[[Any], str], size: int, after: str | None, invalid: ServiceException
+    ) -> tuple[list[Any], str | None]:
+        """What follows the element with the key `after`, and what the next page is asked for by. Raises `invalid` when there
+        is no such element.
+        """
+        begin = 0
+        if after:
+            keys = [key(element) for element in everything]
+            if after not in keys:
+                raise invalid
+            begin = keys.index(after) + 1
+        page = everything[begin : begin + size]
+        return page, key(page[-1]) if begin + size < len(everything) else None
 
     def _failed(self, error: ServiceException, status: int | None) -> Any:
         worded, headers, body = self.serialized(ActionResult(error))

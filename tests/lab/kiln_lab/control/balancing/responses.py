@@ -44,11 +44,6 @@ class LabBalancingResponse(Answers, ELBV2Response):
         """The backend of the request's region."""
         return self.elbv2_backend
 
-    @property
-    def plane(self) -> Any:
-        """What all of the lab shares."""
-        return self.lab.plane
-
     def refuse(self) -> None:
         """Whatever names something unseen fails as if it were not there."""
         for arn in _arns(self.params):
@@ -153,14 +148,7 @@ class LabBalancingResponse(Answers, ELBV2Response):
 
     def _page(self, everything: list[Any], key: Callable[[Any], str]) -> tuple[list[Any], str | None]:
         size = int(self._get_param("PageSize") or PAGE)
-        marker, begin = self._get_param("Marker"), 0
-        if marker:
-            keys = [key(one) for one in everything]
-            if marker not in keys:
-                raise ValidationError("The marker is not valid")
-            begin = keys.index(marker) + 1
-        page = everything[begin : begin + size]
-        return page, key(page[-1]) if begin + size < len(everything) else None
+        return self.page(everything, key, size, self._get_param("Marker"), ValidationError("The marker is not valid"))
 
 
 def _arns(value: Any) -> Iterator[str]:

@@ -22,11 +22,6 @@ class LabScalingResponse(Answers, AutoScalingResponse):
         """The backend of the request's region."""
         return self.autoscaling_backend
 
-    @property
-    def plane(self) -> Any:
-        """What all of the lab shares."""
-        return self.lab.plane
-
     def create_auto_scaling_group(self) -> ActionResult:
         """Its instances are asked for at once, and run later."""
         self.lab.create(dict(self.params))
@@ -189,11 +184,4 @@ class LabScalingResponse(Answers, AutoScalingResponse):
         size = int(self._get_param("MaxRecords") or usual)
         if not 1 <= size <= most:
             raise ValidationError(f"MaxRecords must be between 1 and {most}")
-        token, begin = self._get_param("NextToken"), 0
-        if token:
-            keys = [key(element) for element in everything]
-            if token not in keys:
-                raise ValidationError("The token is not valid")
-            begin = keys.index(token) + 1
-        page = everything[begin : begin + size]
-        return page, key(page[-1]) if begin + size < len(everything) else None
+        return self.page(everything, key, size, self._get_param("NextToken"), ValidationError("The token is not valid"))
