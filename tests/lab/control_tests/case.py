@@ -118,8 +118,11 @@ def shared() -> tuple[Imagined, Server]:
         state = Path(tempfile.mkdtemp(prefix="kiln-lab-control-"))
         server = Server(reality, state, REGION)
         reality.on_exit = server.plane.life.exited
-        image = base_images.register(server.backend, "bookworm", state, "x86_64")
-        base_images.register_foreign(server.backend, image, "arm64")
+
+        def publish(region: Any) -> None:
+            base_images.register_foreign(region, base_images.register(region, "bookworm", state, "x86_64"), "arm64")
+
+        server.offer(publish)
         server.start()
         _shared.append((reality, server))
     return _shared[0]

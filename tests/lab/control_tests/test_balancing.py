@@ -245,7 +245,7 @@ class Objects(BalancingCase):
         with self.refused("ResourceInUse"):
             self.elb.delete_target_group(TargetGroupArn=group)
         elsewhere = self.client("elbv2", region_name="us-east-1")
-        with self.refused("OperationNotPermitted", REGION):
+        with self.refused("SubnetNotFound"):
             elsewhere.create_load_balancer(Name="one", Subnets=self.subnets[:2])
 
     def test_a_security_group_is_in_use_until_the_balancer_s_interface_is_gone(self) -> None:

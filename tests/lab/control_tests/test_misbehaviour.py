@@ -148,6 +148,9 @@ class Discovery(ControlCase):
                 ("eu-west-1c", "172.29.32.0/20", True),
             ],
         )
+        # A region is made when it is first asked for something.
+        self.server.plane.default_vpc = False
+        self.addCleanup(setattr, self.server.plane, "default_vpc", True)
         elsewhere = self.client("ec2", region_name="eu-central-1")
         self.assertEqual(elsewhere.describe_vpcs()["Vpcs"], [])
         with self.refused("VPCIdNotSpecified", "No default VPC for this user"):

@@ -22,7 +22,7 @@ def arguments() -> argparse.ArgumentParser:
     serve.add_argument("--cache", type=Path, default=CACHE, help="Debian roots and packages, shared by labs")
     serve.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; a free one if not given")
     serve.add_argument("--cidr", help="block of the lab's network; a free one of 172.16.0.0/12 if not given")
-    serve.add_argument("--region", default="eu-west-1", help="the region whose machines the lab has")
+    serve.add_argument("--region", default="eu-west-1", help="the region of its environment; others are there too")
     serve.add_argument("--suite", action="append", help="Debian suite to offer as base image (default: bookworm)")
     serve.add_argument("--no-default-vpc", action="store_true", help="an account that deleted its default VPC")
     serve.add_argument("--latency-divisor", type=float, default=0, metavar="N", help="EC2's latencies divided by N; 0: none")

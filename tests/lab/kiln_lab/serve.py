@@ -21,6 +21,7 @@ from . import ask
 from .balancing.balancers import Balancers
 from .base import debian
 from .control import base_images
+from .control.backend import LabBackend
 from .control.launch import ARCHITECTURE
 from .control.server import Server
 from .errors import LabError
@@ -98,10 +99,7 @@ def _up(options: argparse.Namespace, state: Path, roots: dict[str, Path], ends: 
         },
     )
     exits.listener = server.plane.life.exited
-    for suite, root in roots.items():
-        image = base_images.register(server.backend, suite, root, ARCHITECTURE)
-        if platform.machine() == "x86_64":
-            base_images.register_foreign(server.backend, image, OTHER[ARCHITECTURE])
+    server.offer(lambda region: publish(region, roots))
     server.start()
     ends.callback(server.close)
     lab = {
@@ -115,6 +113,14 @@ def _up(options: argparse.Namespace, state: Path, roots: dict[str, Path], ends: 
         "environment": server.environment,
     }
     return server, lab
+
+
+def publish(region: LabBackend, roots: dict[str, Path]) -> None:
+    """Debian's images, for both architectures."""
+    for suite, root in roots.items():
+        image = base_images.register(region, suite, root, ARCHITECTURE)
+        if platform.machine() == "x86_64":
+            base_images.register_foreign(region, image, OTHER[ARCHITECTURE])
 
 
 class Exits:

@@ -65,11 +65,13 @@ struct Task<'t, 'a> {
     report: Report,
 }
 
+/// What became of it.
+type Ended = (Report, Result<Baked, Vec<Error>>);
+
 /// Each place on a thread of its own: a bake blocks the thread that it is driven on.
 fn all(tasks: Vec<Task<'_, '_>>) -> Result<Bakes, Vec<Error>> {
     let runtime = tokio::runtime::Handle::current();
-    let mut ended: Vec<Option<(Report, Result<Baked, Vec<Error>>)>> =
-        tasks.iter().map(|_| None).collect();
+    let mut ended: Vec<Option<Ended>> = tasks.iter().map(|_| None).collect();
     let mut left: Vec<(usize, Task<'_, '_>)> = tasks.into_iter().enumerate().collect();
     while !left.is_empty() {
         let mut claimed: BTreeSet<_> = BTreeSet::new();
@@ -104,7 +106,7 @@ fn all(tasks: Vec<Task<'_, '_>>) -> Result<Bakes, Vec<Error>> {
 }
 
 /// A place that failed as a whole is reported, unless all have: then there is nothing else to say.
-fn settle(ended: Vec<(Report, Result<Baked, Vec<Error>>)>) -> Result<Bakes, Vec<Error>> {
+fn settle(ended: Vec<Ended>) -> Result<Bakes, Vec<Error>> {
     if ended.iter().all(|(_, baked)| baked.is_err()) {
         return Err(ended.into_iter().filter_map(|(_, baked)| baked.err()).flatten().collect());
     }
@@ -116,7 +118,7 @@ fn settle(ended: Vec<(Report, Result<Baked, Vec<Error>>)>) -> Result<Bakes, Vec<
 }
 
 impl Task<'_, '_> {
-    async fn run(self) -> (Report, Result<Baked, Vec<Error>>) {
+    async fn run(self) -> Ended {
         let Self { project, builder, options, report } = self;
         let outcome = place(project, builder.as_ref(), &options, &report).await;
         (report, outcome.map(|outcome| Baked { builder, outcome }))

@@ -22,7 +22,7 @@ from .storage import Storage
 
 
 class LabBackend(Launch, Templates, Copies, Images, Storage, EC2Backend):
-    """EC2 in one region. Only the lab's own region has machines, a default VPC and base images."""
+    """EC2 in one region. All regions share the lab's one network; each has VPCs, images and machines of its own."""
 
     plane: ClassVar[Plane]
 
@@ -31,15 +31,11 @@ class LabBackend(Launch, Templates, Copies, Images, Storage, EC2Backend):
         self.launches: dict[str, tuple[str, str]] = {}
         self.filtering = Filtering(self)
         self.plane.keeper.add(self.filtering.step)
-
-    @property
-    def here(self) -> bool:
-        """Whether this is the region whose machines the lab has."""
-        return self.region_name == self.plane.region
+        self.plane.publish(self)
 
     @property
     def default_vpc(self) -> VPC | None:
-        """The default VPC; none in other regions, and none in a lab that was started without."""
+        """The default VPC; none in a lab that was started without."""
         return self.get_default_vpc()
 
     @default_vpc.setter
@@ -52,7 +48,7 @@ class LabBackend(Launch, Templates, Copies, Images, Storage, EC2Backend):
             raise EC2ClientError(
                 "DefaultVpcAlreadyExists", "A Default VPC already exists for this account in this region."
             )
-        if not (self.here and self.plane.default_vpc):
+        if not self.plane.default_vpc:
             return None
         vpc = self.create_vpc(cidr_block=self.plane.reality.cidr, is_default=True)
         for zone in self.describe_availability_zones():

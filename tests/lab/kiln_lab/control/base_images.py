@@ -28,12 +28,14 @@ ROOT = "/dev/xvda"
 
 
 def register(backend: LabBackend, suite: str, root: Path, architecture: str) -> LabImage:
-    """Makes the image of `suite` out of a ready root directory. Its name and id are the same in every lab with that root."""
+    """Makes the image of `suite` out of a ready root directory. Its name is the same in every lab with that root, and its id
+    is in every such lab's region of that name.
+    """
     made = datetime.fromtimestamp(root.stat().st_mtime, tz=timezone.utc)
     release = RELEASES[suite]
     spelled = {"x86_64": "amd64"}.get(architecture, architecture)
     name = f"debian-{release}-{spelled}-{made:%Y%m%d}-{made:%H%M}"
-    snapshot_id = _id("snap", name)
+    snapshot_id = _id("snap", backend, name)
     backend.plane.reality.volumes.register_base(snapshot_id, root)
     image = _image(backend, name, snapshot_id, release, architecture, made)
     _publish(backend, release, spelled, name, image.id, made)
@@ -44,7 +46,7 @@ def register_foreign(backend: LabBackend, like: LabImage, architecture: str) -> 
     """The same release for an architecture that this lab's machines do not have: it can be found, and not be run."""
     _, release, own, day, minute = like.name.split("-")
     name = f"debian-{release}-{architecture}-{day}-{minute}"
-    image = _image(backend, name, _id("snap", name), int(release), architecture, like.creation_date)
+    image = _image(backend, name, _id("snap", backend, name), int(release), architecture, like.creation_date)
     _publish(backend, int(release), architecture, name, image.id, like.creation_date)
     return image
 
@@ -60,7 +62,7 @@ def _image(
     backend.snapshots[snapshot_id] = snapshot
     image = LabImage(
         backend,
-        _id("ami", name),
+        _id("ami", backend, name),
         name,
         [
             {
@@ -110,5 +112,5 @@ def _publish(backend: LabBackend, release: int, spelled: str, name: str, image_i
         )
 
 
-def _id(prefix: str, name: str) -> str:
-    return f"{prefix}-{hashlib.sha256(name.encode()).hexdigest()[:17]}"
+def _id(prefix: str, backend: LabBackend, name: str) -> str:
+    return f"{prefix}-{hashlib.sha256(f'{backend.region_name} {name}'.encode()).hexdigest()[:17]}"

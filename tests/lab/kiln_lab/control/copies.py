@@ -1,4 +1,4 @@
-"""Copies of snapshots and images within the lab's region."""
+"""Copies of snapshots and images within a region."""
 
 from __future__ import annotations
 
@@ -84,7 +84,5 @@ class Copies(AmiBackend):
         return copy
 
     def _same_region(self, source_region: str) -> None:
-        if source_region != self.region_name or not self.here:
-            raise EC2ClientError(
-                "UnsupportedOperation", f"This lab copies within {self.plane.region} only, not from {source_region}."
-            )
+        if source_region != self.region_name:
+            raise EC2ClientError("UnsupportedOperation", f"This lab copies within a region only, not from {source_region}.")

@@ -16,7 +16,8 @@ class Filtering:
     def __init__(self, backend: Any) -> None:
         self._backend = backend
         self._plane = backend.plane
-        self._queue = f"filters of {backend.region_name}"
+        # One for all regions: an address that one gives back may be another's next.
+        self._queue = "filters"
         self._told: dict[str, Allowed] = {}
 
     def step(self, _now: float = 0.0) -> None:

@@ -18,10 +18,10 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.elbv2.models import elbv2_backends
 
 from ..errors import LabError
-from .backend import LabBackend
 from .calls import Calls
 from .latency import Latency
 from .plane import Plane
+from .regions import regions
 from .throttle import Throttle
 from .visibility import Visibility
 
@@ -29,9 +29,8 @@ from .visibility import Visibility
 class LabApi:
     """Answers in JSON; errors are `{"error": …}` with status 400 or 404."""
 
-    def __init__(self, plane: Plane, backend: LabBackend, calls: Calls) -> None:
+    def __init__(self, plane: Plane, calls: Calls) -> None:
         self._plane = plane
-        self._backend = backend
         self._calls = calls
 
     def answer(self, method: str, path: str, query: str, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
@@ -96,32 +95,35 @@ class LabApi:
             instances = [
                 {
                     "id": instance.id,
+                    "region": region.region_name,
                     "state": instance.state,
                     "address": (instance.private_ip_address or "") if instance.nics else "",
                     "type": instance.instance_type,
                     "image": instance.image_id,
                     "name": next((t["value"] for t in instance.get_tags() if t["key"] == "Name"), ""),
                 }
-                for instance in self._backend.all_instances()
+                for region in regions()
+                for instance in region.all_instances()
             ]
             return {
                 "instances": instances,
-                "images": {i.id: i.name for i in self._backend.amis.values()},
-                "snapshots": {s.id: s.status for s in self._backend.snapshots.values()},
-                "volumes": {v.id: v.status for v in self._backend.volumes.values()},
+                "images": {i.id: i.name for region in regions() for i in region.amis.values()},
+                "snapshots": {s.id: s.status for region in regions() for s in region.snapshots.values()},
+                "volumes": {v.id: v.status for region in regions() for v in region.volumes.values()},
                 "balancers": self._balancers(),
                 "groups": {
                     group.name: {"desired": group.desired_capacity, "instances": [m.instance.id for m in group.instances]}
-                    for group in autoscaling_backends[DEFAULT_ACCOUNT_ID][self._plane.region].autoscaling_groups.values()
+                    for region in autoscaling_backends[DEFAULT_ACCOUNT_ID].values()
+                    for group in region.autoscaling_groups.values()
                 },
                 "calls": self._calls.since(0)["mark"],
             }
 
     def _balancers(self) -> list[dict[str, Any]]:
-        elb = elbv2_backends[DEFAULT_ACCOUNT_ID][self._plane.region]
         return [
             {
                 "name": balancer.name,
+                "region": elb.region_name,
                 "type": balancer.type,
                 "state": balancer.state,
                 "address": balancer.address,
@@ -133,5 +135,6 @@ class LabApi:
                     for shown in group.shown([])
                 ],
             }
+            for elb in elbv2_backends[DEFAULT_ACCOUNT_ID].values()
             for balancer in elb.load_balancers.values()
         ]

@@ -16,6 +16,7 @@ from moto.ec2.models.subnets import Subnet
 from . import block_devices
 from .image import LabImage
 from .plane import Plane
+from .regions import regions
 
 ARCHITECTURE = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
 """What the lab's machines can run, in EC2's words."""
@@ -35,7 +36,6 @@ class Launch(InstanceBackend):
         """Checks, fills in what EC2 fills in, lets moto make the objects, and boots the machines."""
         template = self._get_template_from_args(kwargs["launch_template"]).data if kwargs.get("launch_template") else {}
         image_id = image_id or template.get("ImageId")
-        self._may_launch()
         image = self.launchable_image(image_id)
         if kwargs.get("is_instance_type_default", True):
             kwargs["instance_type"] = template.get("InstanceType", "m1.small")
@@ -86,12 +86,6 @@ class Launch(InstanceBackend):
                 raise EC2ClientError("InvalidInstanceID.Malformed", f'Invalid id: "{instance_id}"')
         return super().get_multi_instances_by_id(instance_ids, filters)
 
-    def _may_launch(self) -> None:
-        if not self.here:
-            raise EC2ClientError(
-                "UnsupportedOperation", f"This lab has machines in {self.plane.region} only, not in {self.region_name}."
-            )
-
     def _place(self, kwargs: dict[str, Any]) -> Subnet:
         """The subnet that is asked for, else the default one; noted in `kwargs` so that moto draws the address from it."""
         interfaces = kwargs.get("nics") or []
@@ -133,8 +127,9 @@ class Launch(InstanceBackend):
         return subnet
 
     def keep_addresses_apart(self, subnet: Subnet, wanted: str | None) -> None:
-        """All VPCs share the lab's one network: an address that a machine has is taken in each of them."""
-        taken = {ipaddress.ip_address(eni.private_ip_address) for eni in self.enis.values() if eni.private_ip_address}
+        """All VPCs of all regions share the lab's one network: an address that a machine has is taken in each of them."""
+        interfaces = [eni for region in regions() for eni in region.enis.values()]
+        taken = {ipaddress.ip_address(eni.private_ip_address) for eni in interfaces if eni.private_ip_address}
         if wanted and ipaddress.ip_address(wanted) in taken:
             raise EC2ClientError("InvalidIPAddress.InUse", f"Address {wanted} is in use.")
         if wanted and ipaddress.ip_address(wanted) not in subnet.cidr:

@@ -14,6 +14,7 @@ from .calls import Calls
 from .credentials import refusal
 from .lab_api import LabApi
 from .plane import Plane
+from .regions import opened
 from .requests import Request, code_of
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
@@ -51,6 +52,9 @@ class Middleware:
             refused = refusal(self._plane, request, self._regions)
             if refused is None and self._plane.throttle.refuses():
                 refused = throttled(request)
+            if refused is None and request.service == "ssm":
+                # Its public parameters name images.
+                opened(request.region)
             answer = request.error(*refused) if refused else self._ask_moto(environ, body)
         code = code_of(answer[2]) if answer[0] >= 400 else None
         self._calls.record(

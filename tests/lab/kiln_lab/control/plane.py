@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -54,6 +54,8 @@ class Plane:
         self.visibility = Visibility()
         self.throttle = Throttle()
         self.misbehaviour = Misbehaviour()
+        self.publish: Callable[[Any], None] = lambda _region: None
+        """Gives a region's EC2 the images that others have published; called once for each region."""
 
     @contextmanager
     def unlocked(self) -> Iterator[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from .install import install
 from .lab_api import LabApi
 from .middleware import Middleware
 from .plane import Plane, Reality
+from .regions import regions
 
 
 class QuietHandler(MotoRequestHandler):
@@ -35,7 +37,7 @@ class Server:
         self.plane = Plane(reality, region, default_vpc)
         moto, self.backend = install(self.plane)
         self._calls = Calls(state / "calls.jsonl")
-        lab_api = LabApi(self.plane, self.backend, self._calls)
+        lab_api = LabApi(self.plane, self._calls)
         if misbehaviour:
             lab_api.misbehave(misbehaviour)
         application = Middleware(self.plane, moto, self._calls, lab_api)
@@ -59,6 +61,13 @@ class Server:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
+    def offer(self, publish: Callable[[LabBackend], None]) -> None:
+        """Has `publish` give each region the images that are there before anybody makes one."""
+        with self.plane.lock:
+            self.plane.publish = publish
+            for region in regions():
+                publish(region)
+
     def start(self) -> None:
         """Answers from here on."""
         self._thread.start()
@@ -71,7 +80,7 @@ class Server:
         self.plane.keeper.stop()
         self.plane.closing.set()
         with self.plane.lock:
-            for instance in self._live(self.backend):
+            for instance in (i for region in regions() for i in self._live(region)):
                 instance.interrupted.set()
                 instance.terminate()
         self.plane.effects.drained(timeout)

@@ -50,10 +50,6 @@ class LabBalancing(ELBv2Backend):
 
     def create(self, request: dict[str, Any]) -> LabLoadBalancer:
         """CreateLoadBalancer; the same once more is the same one."""
-        if self.region_name != self.plane.region:
-            raise ELBClientError(
-                "OperationNotPermitted", f"This lab has load balancers in {self.plane.region} only, not in {self.region_name}."
-            )
         name, kind = request["Name"], request.get("Type") or "application"
         if kind not in PATH:
             raise ValidationError(f"load balancers of type '{kind}' are not in this lab")
