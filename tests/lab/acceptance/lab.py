@@ -106,7 +106,7 @@ class Lab:
             *arguments,
         )
         instance = ran["Instances"][0]
-        self.aws("ec2", "wait", "instance-running", "--instance-ids", instance["InstanceId"])
+        self.until_states("running", instance["InstanceId"])
         return instance["InstanceId"], instance["PrivateIpAddress"]
 
     def let_in(self, group: str, port: int, *source: str) -> None:
@@ -119,12 +119,12 @@ class Lab:
             )
 
     def terminate(self, *instances: str) -> None:
-        """Terminates and waits until they are gone, faster than the CLI's waiter asks."""
+        """Terminates and waits until they are gone."""
         self.aws("ec2", "terminate-instances", "--instance-ids", *instances)
         self.until_states("terminated", *instances)
 
     def until_states(self, state: str, *instances: str) -> None:
-        """Waits until the lab says that all of them are in `state`."""
+        """Waits until the lab says that all of them are in `state`: the CLI's waiters ask every 15 s."""
 
         def reached() -> bool:
             states = {i["id"]: i["state"] for i in self.own("status")["instances"]}

@@ -72,6 +72,8 @@ class Site:
         subnets = [s["SubnetId"] for s in lab.aws("ec2", "describe-subnets")["Subnets"]]
         front = lab.aws("elbv2", "create-load-balancer", "--name", name, "--type", kind, *groups, "--subnets", *subnets)
         self.balancer = front["LoadBalancers"][0]["LoadBalancerArn"]
+        # First, because the CLI's waiter asks every 15 s.
+        until(lambda: {b["name"]: b["state"] for b in lab.own("status")["balancers"]}[name] == "active", 60)
         lab.aws("elbv2", "wait", "load-balancer-available", "--names", name)
         self.address = front["LoadBalancers"][0]["DNSName"]
         protocol = "HTTP" if kind == "application" else "TCP"

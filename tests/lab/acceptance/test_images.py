@@ -5,7 +5,7 @@ from __future__ import annotations
 import unittest
 from typing import Any
 
-from .lab import Lab, Refused, shared
+from .lab import Lab, Refused, shared, until
 
 
 def root_volume(lab: Lab, instance: str) -> str:
@@ -45,6 +45,7 @@ class Images(unittest.TestCase):
             *("--tag-specifications", "ResourceType=snapshot,Tags=[{Key=kiln:key,Value=k1}]"),
         )["SnapshotId"]
         lab.ssh(address, "echo late | sudo tee /srv/late; sudo sync")
+        until(lambda: lab.own("status")["snapshots"][snapshot] == "completed", 60)
         lab.aws("ec2", "wait", "snapshot-completed", "--snapshot-ids", snapshot)
         found = lab.aws("ec2", "describe-snapshots", "--owner-ids", "self", "--filters", "Name=tag:kiln:key,Values=k1")
         self.assertEqual([s["SnapshotId"] for s in found["Snapshots"]], [snapshot])
@@ -53,6 +54,7 @@ class Images(unittest.TestCase):
         second, address = lab.launch(one)
         self.assertEqual(lab.ssh(address, "ls /srv; test ! -e /etc/motd; echo two | sudo tee /srv/two >/dev/null"), "one\n")
         created = lab.aws("ec2", "create-image", "--instance-id", second, "--name", "layer two")["ImageId"]
+        until(lambda: self.image(created)["State"] == "available", 60)
         lab.aws("ec2", "wait", "image-available", "--image-ids", created)
         self.assertEqual(lab.ssh(address, "ls /srv"), "one\ntwo\n")
         seen = self.image(created)

@@ -51,9 +51,11 @@ class Instances(unittest.TestCase):
         until(lambda: self.booted(address) not in ("", before), 60)
 
         lab.aws("ec2", "stop-instances", "--instance-ids", instance)
+        lab.until_states("stopped", instance)
         lab.aws("ec2", "wait", "instance-stopped", "--instance-ids", instance)
         self.assertFalse(answers(address, 22))
         lab.aws("ec2", "start-instances", "--instance-ids", instance)
+        lab.until_states("running", instance)
         lab.aws("ec2", "wait", "instance-running", "--instance-ids", instance)
         self.assertEqual(lab.ssh(address, "cat /var/kept"), "kept\n")
 
@@ -66,6 +68,7 @@ class Instances(unittest.TestCase):
         self.assertEqual(ended["StateReason"]["Code"], "Client.InstanceInitiatedShutdown")
 
         lab.aws("ec2", "terminate-instances", "--instance-ids", instance)
+        lab.until_states("terminated", instance)
         lab.aws("ec2", "wait", "instance-terminated", "--instance-ids", instance)
         volumes = lab.aws("ec2", "describe-volumes", "--filters", "Name=tag:of,Values=life")["Volumes"]
         self.assertEqual(volumes, [])

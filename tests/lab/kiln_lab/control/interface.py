@@ -16,6 +16,11 @@ class LabInterface(NetworkInterface):
             self.mac_address = self.ec2_backend.plane.reality.mac(self.private_ip_address)
 
     @property
+    def network_interface_id(self) -> str:
+        """Its id, by the name under which DescribeInstances shows it."""
+        return str(self.id)
+
+    @property
     def is_first(self) -> bool:
         """Whether it is an instance's first, which has the instance's groups."""
         return self.instance is not None and self.instance.nics.get(0) is self
