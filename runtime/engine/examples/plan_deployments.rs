@@ -82,6 +82,14 @@ impl Deployer for Full {
         Err(nothing())
     }
 
+    async fn share(&self, _: &DeploymentNode) -> Result<(), Error> {
+        Err(nothing())
+    }
+
+    async fn settle(&self, _: &DeploymentNode, _: Output<'_>) -> Result<(), Error> {
+        Err(nothing())
+    }
+
     async fn launch(&self, _: &Launch<'_>, _: Output<'_>) -> Result<(), Error> {
         Err(nothing())
     }

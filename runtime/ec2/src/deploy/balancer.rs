@@ -1,35 +1,32 @@
-use super::listening::Listening;
 use super::names::{is_declared, word};
 use super::network::Network;
+use super::security::Unwanted;
 use super::seen::once_seen;
 use super::traits::balancer_subnets;
 use super::works::Works;
 use crate::aws::Refusal;
 use crate::aws::tags::{self, Tags};
 use aws_sdk_elasticloadbalancingv2::types::{
-    Action, ActionTypeEnum, Certificate, ForwardActionConfig, Listener, LoadBalancer,
-    LoadBalancerSchemeEnum, LoadBalancerStateEnum, LoadBalancerTypeEnum, Tag, TargetGroupTuple,
+    AvailabilityZone, LoadBalancer, LoadBalancerSchemeEnum, LoadBalancerStateEnum,
+    LoadBalancerTypeEnum, Tag,
 };
 use kiln::NewLoadBalancer;
 use kiln_engine::Error;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// How long AWS may take to make a load balancer, and the longest pause between two looks.
 const ACTIVE_WITHIN: Duration = Duration::from_secs(15 * 60);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// What a listener forwards to: target groups, each with its weight. One that has none has no traffic, but its health is
-/// told, which it is not of one that nothing forwards to.
-pub(super) type Forwards = BTreeMap<String, i32>;
-
 impl Works<'_> {
-    /// The load balancer, made or mended.
+    /// The load balancer, made or mended: in the zones of a network, with its security group.
     pub(super) async fn balancer(
         self,
         made: &NewLoadBalancer,
         network: &Network,
         security: &str,
+        unwanted: Unwanted,
     ) -> Result<LoadBalancer, Error> {
         let told =
             |refusal: Refusal| self.refused_at(refusal, "make the load balancer", &made.origin);
@@ -52,16 +49,24 @@ impl Works<'_> {
         let told =
             |refusal: Refusal| self.refused_at(refusal, "change the load balancer", &made.origin);
         let arn = there.load_balancer_arn().unwrap_or_default();
-        let zones = there.availability_zones().iter();
-        let has: BTreeSet<&str> = zones.filter_map(|zone| zone.subnet_id()).collect();
-        if has != subnets.iter().map(String::as_str).collect() {
+        let has = zones(&there);
+        let wanted = match unwanted {
+            Unwanted::Go => network.subnets.iter().map(|(id, zone)| (zone, id)).collect(),
+            Unwanted::Stay => with(&has, network),
+        };
+        if has.iter().ne(wanted.iter().map(|(zone, id)| (*zone, *id))) {
             let call = self.aws().elb.set_subnets().load_balancer_arn(arn);
+            let subnets = wanted.into_values().cloned().collect();
             let call = call.set_subnets(Some(subnets)).send().await;
             call.map_err(|error| told(error.into()))?;
         }
-        if there.security_groups() != [security] {
+        let has = there.security_groups();
+        let lacks = !has.iter().any(|id| id == security);
+        if lacks || unwanted == Unwanted::Go && has.len() > 1 {
             let call = self.aws().elb.set_security_groups().load_balancer_arn(arn);
-            let call = call.security_groups(security).send().await;
+            let stay = has.iter().filter(|_| unwanted == Unwanted::Stay);
+            let all = stay.cloned().chain([security.to_owned()]).collect();
+            let call = call.set_security_groups(Some(all)).send().await;
             call.map_err(|error| told(error.into()))?;
         }
         Ok(there)
@@ -105,56 +110,6 @@ impl Works<'_> {
             Err(refusal) if refusal.is_not_found() => Ok(None),
             answer => Ok(answer?.load_balancers.unwrap_or_default().pop()),
         }
-    }
-
-    /// Its one listener, made or mended: forwards to target groups, by weight.
-    pub(super) async fn listener(
-        self,
-        made: &NewLoadBalancer,
-        balancer: &str,
-        to: &Forwards,
-    ) -> Result<(), Error> {
-        let told = |refusal: Refusal| self.refused_at(refusal, "make the listener", &made.origin);
-        let wanted = Listening::declared(made);
-        let elb = &self.aws().elb;
-        let call = elb.describe_listeners().load_balancer_arn(balancer);
-        // One that was just made is not visible to this call either.
-        let answer = once_seen(&[], async || Ok(call.clone().send().await?)).await;
-        let there = answer.map_err(told)?.listeners.unwrap_or_default();
-        let action = action(to);
-        let certificate = wanted.certificate.as_ref();
-        let certificates =
-            || certificate.map(|arn| vec![Certificate::builder().certificate_arn(arn).build()]);
-        let named: Vec<String> = certificate.cloned().into_iter().collect();
-        let on_port = |one: &&Listener| one.port() == Some(i32::from(wanted.port));
-        let Some(listener) = there.iter().find(on_port).or(there.first()) else {
-            let call = elb.create_listener().load_balancer_arn(balancer).protocol(wanted.protocol);
-            let call = call.port(i32::from(wanted.port)).default_actions(action);
-            let call = call.set_certificates(certificates()).set_tags(Some(self.elb_tags()));
-            return match once_seen(&named, async || Ok(call.clone().send().await.map(drop)?)).await
-            {
-                // The same call again, after its answer was lost.
-                Err(refusal) if refusal.code() == "DuplicateListener" => Ok(()),
-                made => made.map_err(told),
-            };
-        };
-        let has = Listening {
-            protocol: listener.protocol().unwrap_or(&wanted.protocol).clone(),
-            port: u16::try_from(listener.port().unwrap_or_default()).unwrap_or_default(),
-            certificate: listener
-                .certificates()
-                .first()
-                .and_then(|one| one.certificate_arn.clone()),
-        };
-        if has != wanted || forwards(listener) != *to {
-            let arn = listener.listener_arn().unwrap_or_default();
-            let call = elb.modify_listener().listener_arn(arn).port(i32::from(wanted.port));
-            let call = call.protocol(wanted.protocol).default_actions(action);
-            let call = call.set_certificates(certificates());
-            let done = once_seen(&named, async || Ok(call.clone().send().await.map(drop)?)).await;
-            done.map_err(told)?;
-        }
-        Ok(())
     }
 
     /// Tags as load balancers take them, which is fewer letters than elsewhere.
@@ -204,36 +159,22 @@ impl Works<'_> {
     }
 }
 
-fn action(to: &Forwards) -> Action {
-    let action = Action::builder().r#type(ActionTypeEnum::Forward);
-    if let [arn] = to.keys().collect::<Vec<_>>()[..] {
-        return action.target_group_arn(arn).build();
-    }
-    let group = |(arn, weight): (&String, &i32)| {
-        TargetGroupTuple::builder().target_group_arn(arn).weight(*weight).build()
+/// The subnet of each zone that a load balancer is in.
+fn zones(balancer: &LoadBalancer) -> BTreeMap<String, String> {
+    let zones = balancer.availability_zones().iter();
+    let pair = |zone: &AvailabilityZone| {
+        Some((zone.zone_name()?.to_owned(), zone.subnet_id()?.to_owned()))
     };
-    let groups = to.iter().map(group).collect();
-    let config = ForwardActionConfig::builder().set_target_groups(Some(groups)).build();
-    action.forward_config(config).build()
+    zones.filter_map(pair).collect()
 }
 
-fn forwards(listener: &Listener) -> Forwards {
-    let mut all = Forwards::new();
-    for action in listener.default_actions() {
-        let groups = action.forward_config().map_or(&[][..], |config| config.target_groups());
-        for group in groups {
-            let arn = group.target_group_arn().unwrap_or_default();
-            all.insert(arn.to_owned(), group.weight().unwrap_or(1));
-        }
-        if let (true, Some(arn)) = (groups.is_empty(), action.target_group_arn()) {
-            all.insert(arn.to_owned(), 1);
-        }
-    }
-    // The weight of the only one does not matter.
-    if let (1, Some(weight)) = (all.len(), all.values_mut().next()) {
-        *weight = 1;
-    }
-    all
+/// Those that a load balancer has, and those of a network in other zones: it takes one of each zone.
+fn with<'a>(
+    has: &'a BTreeMap<String, String>,
+    network: &'a Network,
+) -> BTreeMap<&'a String, &'a String> {
+    let more = network.subnets.iter().map(|(id, zone)| (zone, id));
+    more.chain(has).collect()
 }
 
 #[cfg(test)]
@@ -241,13 +182,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_listener_forwards_to_survives_the_way_there_and_back() {
-        let to = |pairs: &[(&str, i32)]| -> Forwards {
-            pairs.iter().map(|(arn, weight)| ((*arn).to_owned(), *weight)).collect()
-        };
-        for wanted in [to(&[("arn:a", 1)]), to(&[("arn:a", 0), ("arn:b", 1)])] {
-            let listener = Listener::builder().default_actions(action(&wanted)).build();
-            assert_eq!(forwards(&listener), wanted);
-        }
+    fn a_balancer_keeps_the_zones_of_what_serves_until_it_has_moved() {
+        let pair = |zone: &str, id: &str| (zone.to_owned(), id.to_owned());
+        let has = BTreeMap::from([pair("a", "subnet-1"), pair("b", "subnet-2")]);
+        let subnets = vec![pair("subnet-3", "b"), pair("subnet-4", "c")];
+        let network = Network { vpc: "vpc-1".into(), subnets };
+        let all: Vec<&str> = with(&has, &network).into_values().map(String::as_str).collect();
+        assert_eq!(all, ["subnet-1", "subnet-2", "subnet-4"]);
     }
 }

@@ -62,6 +62,14 @@ impl kiln_engine::driver::Deployer for Deployer {
         self.works(deployment).prepare(output).await
     }
 
+    async fn share(&self, deployment: &DeploymentNode) -> Result<(), Error> {
+        self.works(deployment).share().await
+    }
+
+    async fn settle(&self, deployment: &DeploymentNode, output: Output<'_>) -> Result<(), Error> {
+        self.works(deployment).settle(output).await
+    }
+
     async fn launch(&self, launch: &Launch<'_>, output: Output<'_>) -> Result<(), Error> {
         self.works(launch.deployment).launch(launch, output).await
     }

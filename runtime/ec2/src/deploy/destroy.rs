@@ -5,6 +5,7 @@ use super::template::{is_there, remove_template};
 use super::world::World;
 use crate::aws::Refusal;
 use crate::builder::Inner;
+use crate::run::{Age, Object, remove};
 use kiln_engine::Error;
 use kiln_engine::driver::{Belonging, Output};
 use std::sync::Arc;
@@ -89,7 +90,11 @@ async fn remove_one(inner: &Inner, one: &Belonging) -> Result<(), Error> {
         "load balancer" => removal::balancer(&inner.aws, &one.id).await,
         "target group" => removal::target_group(&inner.aws, &one.id).await,
         "launch template" => remove_template(&inner.aws, &one.id).await,
-        "instance" => inner.poller.terminated(&one.id).await,
+        "instance" => {
+            // One that somebody has taken from its group is ended by nobody else.
+            remove(&inner.aws, Object::Instance, &one.id, Age::Settled).await?;
+            inner.poller.terminated(&one.id).await
+        }
         _ => removal::security(&inner.aws, &one.id).await,
     }
 }

@@ -15,9 +15,13 @@ mod observe;
 mod world;
 
 mod balancer;
+mod front;
+mod listener;
 mod network;
 mod prepare;
 mod security;
+mod shift;
+mod stale;
 mod target_group;
 
 mod group;
@@ -25,7 +29,9 @@ mod template;
 mod traffic;
 
 mod ask;
+mod asking;
 mod health;
+mod tally;
 mod watch;
 
 mod destroy;
@@ -35,4 +41,5 @@ mod refused;
 mod seen;
 mod works;
 
+pub(crate) use asking::Answers;
 pub use deployer::Deployer;

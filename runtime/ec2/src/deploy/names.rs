@@ -54,9 +54,9 @@ impl Names<'_> {
         format!("{}{}", self.short(), &hash(&of)[..4])
     }
 
-    /// Of the target group that a balancer forwards to, likewise.
-    pub(super) fn target_group(self, balancer: &str, to: u16) -> String {
-        format!("{}{}", self.short(), &hash(&[balancer, &to.to_string()])[..4])
+    /// Of the target group that a balancer forwards to, likewise: to a port, and asked with this check.
+    pub(super) fn target_group(self, balancer: &str, to: u16, check: &str) -> String {
+        format!("{}{}", self.short(), &hash(&[balancer, &to.to_string(), check])[..4])
     }
 
     /// The tags of everything that is made for it, with those that are declared.
@@ -167,7 +167,7 @@ mod tests {
         assert!(one.template().len() <= 128);
         let balancer = one.balancer(LoadBalancerKind::Network, true, "vpc-1");
         assert!(balancer.len() <= 32, "{balancer}");
-        assert!(one.target_group(&balancer, 65535).len() <= 32);
+        assert!(one.target_group(&balancer, 65535, "HTTP /").len() <= 32);
         assert!(balancer.starts_with(&one.short()) && !balancer.starts_with(&other.short()));
     }
 
@@ -188,6 +188,9 @@ mod tests {
         assert_ne!(name, names.balancer(LoadBalancerKind::Network, false, "vpc-1"));
         assert_ne!(name, names.balancer(LoadBalancerKind::Application, true, "vpc-1"));
         assert_ne!(name, names.balancer(LoadBalancerKind::Application, false, "vpc-2"));
-        assert_ne!(names.target_group(&name, 80), names.target_group(&name, 8080));
+        let target_group = names.target_group(&name, 80, "TCP");
+        assert_eq!(target_group, names.target_group(&name, 80, "TCP"));
+        assert_ne!(target_group, names.target_group(&name, 8080, "TCP"));
+        assert_ne!(target_group, names.target_group(&name, 80, "HTTP /"));
     }
 }

@@ -10,7 +10,7 @@ use super::world::{World, group_tags};
 use crate::aws::tags::{self, Tags};
 use aws_sdk_autoscaling::types::AutoScalingGroup;
 use aws_sdk_ec2::types::SecurityGroup;
-use aws_sdk_elasticloadbalancingv2::types::{LoadBalancerSchemeEnum, TargetGroup};
+use aws_sdk_elasticloadbalancingv2::types::{LoadBalancer, LoadBalancerSchemeEnum, TargetGroup};
 use kiln_engine::driver::{Capacity, Generation, Observed, Server, Traits};
 use std::collections::BTreeMap;
 
@@ -84,7 +84,12 @@ fn of_group(world: &World, group: &AutoScalingGroup) -> Option<Generation> {
 fn front(world: &World, names: Names<'_>) -> (Traits, BTreeMap<String, String>) {
     let (mut front, mut outputs) = (Traits::new(), BTreeMap::new());
     let id = |group: &SecurityGroup| group.group_id().unwrap_or_default().to_owned();
-    if let Some(group) = world.security(names.deployment, SERVERS) {
+    let target_group = current(world, names);
+    let network = target_group.and_then(|one| one.vpc_id()).or_else(|| {
+        let mut serving = world.serving(names.deployment);
+        serving.find_map(|group| world.network_of(group))
+    });
+    if let Some(group) = world.security(names.deployment, SERVERS, network) {
         let ports = security::read(group).into_iter().map(|(port, _)| port);
         let ports = traits::ports(ports);
         if !ports.is_empty() {
@@ -92,8 +97,12 @@ fn front(world: &World, names: Names<'_>) -> (Traits, BTreeMap<String, String>) 
         }
         outputs.insert("security_group".into(), id(group));
     }
-    let balancer = world.balancers_of(names).next();
-    let Some(target_group) = current(world, names) else {
+    let balancer = target_group.and_then(|one| balancer_of(world, names, one));
+    let left = left_over(world, names, balancer, target_group, network);
+    if !left.is_empty() {
+        front.insert("left_over".into(), traits::fit(left.join(", ")));
+    }
+    let Some(target_group) = target_group else {
         let named = world.groups_of(names.deployment).flat_map(|group| group.target_group_arns());
         if let Some(arn) = named.last() {
             front.insert("target_group".into(), arn.clone());
@@ -106,7 +115,7 @@ fn front(world: &World, names: Names<'_>) -> (Traits, BTreeMap<String, String>) 
     let port = target_group.port().unwrap_or_default();
     front.insert("forwards_to".into(), format!("port {port}"));
     front.insert("health_check".into(), Check::observed(target_group).to_string());
-    let Some(security) = world.security(names.deployment, BALANCER) else {
+    let Some(security) = world.security(names.deployment, BALANCER, network) else {
         return (front, outputs);
     };
     let marks = tags::read(security.tags());
@@ -145,11 +154,59 @@ fn marked(marks: &Tags, front: &mut Traits) {
     }
 }
 
-/// The target group that the deployment's own balancer forwards to.
+/// The deployment's own target group that counts: where servers have traffic, or else one that a balancer forwards to.
 fn current<'a>(world: &'a World, names: Names<'_>) -> Option<&'a TargetGroup> {
     let all: Vec<&TargetGroup> = world.target_groups_of(names).collect();
     let is_used = |one: &&&TargetGroup| !one.load_balancer_arns().is_empty();
-    all.iter().find(is_used).or(all.first()).copied()
+    let serves = |one: &&&TargetGroup| {
+        let arn = one.target_group_arn();
+        arn.is_some_and(|arn| world.has_servers(names.deployment, arn))
+    };
+    let mut found = all.iter().find(|one| serves(one) && is_used(one));
+    found = found.or_else(|| all.iter().find(serves)).or_else(|| all.iter().find(is_used));
+    found.or(all.first()).copied()
+}
+
+/// The deployment's own load balancer that forwards to a target group; where none does, one that could.
+fn balancer_of<'a>(
+    world: &'a World,
+    names: Names<'_>,
+    target_group: &TargetGroup,
+) -> Option<&'a LoadBalancer> {
+    let all: Vec<&LoadBalancer> = world.balancers_of(names).collect();
+    let forwards = |one: &&&LoadBalancer| {
+        let mut of_it = target_group.load_balancer_arns().iter();
+        of_it.any(|arn| Some(arn.as_str()) == one.load_balancer_arn())
+    };
+    let could = |one: &&&LoadBalancer| one.vpc_id() == target_group.vpc_id();
+    all.iter().find(forwards).or_else(|| all.iter().find(could)).copied()
+}
+
+/// What is there beside that: of a change that has not ended.
+fn left_over(
+    world: &World,
+    names: Names<'_>,
+    balancer: Option<&LoadBalancer>,
+    target_group: Option<&TargetGroup>,
+    network: Option<&str>,
+) -> Vec<String> {
+    let (balancer, target_group) = (
+        balancer.and_then(LoadBalancer::load_balancer_name),
+        target_group.and_then(TargetGroup::target_group_name),
+    );
+    let balancers = world.balancers_of(names).filter_map(LoadBalancer::load_balancer_name);
+    let balancers = balancers.filter(|name| Some(*name) != balancer);
+    let groups = world.target_groups_of(names).filter_map(TargetGroup::target_group_name);
+    let groups = groups.filter(|name| Some(*name) != target_group);
+    let securities = world.securities_of(names.deployment, BALANCER);
+    let securities = securities.filter(|one| target_group.is_none() || one.vpc_id() != network);
+    let securities = securities.filter_map(SecurityGroup::group_id);
+    let said = |what: &'static str| move |name: &str| format!("{what} `{name}`");
+    balancers
+        .map(said("load balancer"))
+        .chain(groups.map(said("target group")))
+        .chain(securities.map(said("security group")))
+        .collect()
 }
 
 /// Where servers are that nobody stands before.

@@ -19,8 +19,10 @@ pub(super) async fn generation(
     generation: u32,
 ) -> Result<(), Error> {
     let names = Names { project: &inner.project, deployment };
-    group(inner, &names.group(generation)).await?;
-    remove_version(&inner.aws, &names.template(), generation).await
+    // The group goes last: by it a removal that has ended half-way is seen, and done again. Nobody launches by the version
+    // any more.
+    remove_version(&inner.aws, &names.template(), generation).await?;
+    group(inner, &names.group(generation)).await
 }
 
 /// For how long a group must be said not to be there: one that was made a moment ago may be out of sight.

@@ -14,9 +14,9 @@ use std::collections::BTreeSet;
 const ANYWHERE: [&str; 2] = ["0.0.0.0/0", "::/0"];
 
 /// Who may connect, and to which port: a CIDR, or a security group.
-type Rules = BTreeSet<(u16, String)>;
+pub(super) type Rules = BTreeSet<(u16, String)>;
 
-/// What becomes of rules that are not wanted any more.
+/// What becomes of what is not wanted any more: rules, zones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unwanted {
     /// They stay: servers that have traffic need them until it has moved.
@@ -126,27 +126,51 @@ impl Works<'_> {
         wanted: &Rules,
         unwanted: Unwanted,
     ) -> Result<(), Refusal> {
-        let ec2 = &self.aws().ec2;
-        let missing: Vec<IpPermission> = wanted.difference(has).map(permission).collect();
-        if !missing.is_empty() {
-            let call = ec2.authorize_security_group_ingress().group_id(id);
-            let call = call.set_ip_permissions(Some(missing));
-            let done = once_seen(&[], async || Ok(call.clone().send().await.map(drop)?)).await;
-            match done {
-                Err(refusal) if refusal.code() == "InvalidPermission.Duplicate" => {}
-                done => done?,
+        let missing: Vec<&(u16, String)> = wanted.difference(has).collect();
+        match self.authorize(id, &missing).await {
+            // All of them are refused when one is there already, and reads did not show it.
+            Err(refusal) if is_duplicate(&refusal) => {
+                for rule in missing {
+                    match self.authorize(id, &[rule]).await {
+                        Err(refusal) if is_duplicate(&refusal) => {}
+                        done => done?,
+                    }
+                }
             }
+            done => done?,
         }
-        let extra: Vec<IpPermission> = has.difference(wanted).map(permission).collect();
-        if unwanted == Unwanted::Go && !extra.is_empty() {
-            let call = ec2.revoke_security_group_ingress().group_id(id);
-            match call.set_ip_permissions(Some(extra)).send().await.map_err(Refusal::from) {
-                Err(refusal) if !refusal.is_not_found() => return Err(refusal),
-                Ok(_) | Err(_) => {}
-            }
+        match unwanted {
+            Unwanted::Go => self.revoke(id, &has.difference(wanted).cloned().collect()).await,
+            Unwanted::Stay => Ok(()),
         }
-        Ok(())
     }
+
+    async fn authorize(self, id: &str, rules: &[&(u16, String)]) -> Result<(), Refusal> {
+        if rules.is_empty() {
+            return Ok(());
+        }
+        let rules = rules.iter().map(|rule| permission(rule)).collect();
+        let call = self.aws().ec2.authorize_security_group_ingress().group_id(id);
+        let call = call.set_ip_permissions(Some(rules));
+        once_seen(&[], async || Ok(call.clone().send().await.map(drop)?)).await
+    }
+
+    /// Takes rules from a group; it is no error when they are gone.
+    pub(super) async fn revoke(self, id: &str, rules: &Rules) -> Result<(), Refusal> {
+        if rules.is_empty() {
+            return Ok(());
+        }
+        let call = self.aws().ec2.revoke_security_group_ingress().group_id(id);
+        let call = call.set_ip_permissions(Some(rules.iter().map(permission).collect()));
+        match call.send().await.map_err(Refusal::from) {
+            Err(refusal) if !refusal.is_not_found() => Err(refusal),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+}
+
+fn is_duplicate(refusal: &Refusal) -> bool {
+    refusal.code() == "InvalidPermission.Duplicate"
 }
 
 fn permission((port, from): &(u16, String)) -> IpPermission {

@@ -18,7 +18,8 @@ const DRAIN: &str = "deregistration_delay.timeout_seconds";
 const ENDS: &str = "deregistration_delay.connection_termination.enabled";
 
 impl Works<'_> {
-    /// The target group of a load balancer, made or mended: its ARN.
+    /// The target group of a load balancer, made or mended: its ARN. How long one that is there already gives open
+    /// requests stays as it is: see [`Works::drain`].
     pub(super) async fn target_group(
         self,
         made: &NewLoadBalancer,
@@ -27,21 +28,26 @@ impl Works<'_> {
     ) -> Result<String, Error> {
         let told =
             |refusal: Refusal| self.refused_at(refusal, "make the target group", &made.origin);
-        let name = self.names().target_group(balancer, made.to);
+        let name = self.target_group_name(made, balancer);
         let check = Check::declared(self.deployment, made);
         let there = self.find_target_group(&name).await.map_err(told)?;
-        let arn = match there {
-            Some(there) => {
-                let arn = there.target_group_arn().unwrap_or_default().to_owned();
-                if Check::observed(&there) != check {
-                    self.change_check(&arn, &check).await.map_err(told)?;
-                }
-                arn
-            }
-            None => self.make_target_group(made, &name, vpc, &check).await.map_err(told)?,
+        let Some(there) = there else {
+            let arn = self.make_target_group(made, &name, vpc, &check).await.map_err(told)?;
+            self.drain(made, &arn).await?;
+            return Ok(arn);
         };
-        self.drain(made, &arn).await.map_err(told)?;
+        let arn = there.target_group_arn().unwrap_or_default().to_owned();
+        if Check::observed(&there) != check {
+            self.change_check(&arn, &check).await.map_err(told)?;
+        }
         Ok(arn)
+    }
+
+    /// That of its target group. Another check is another target group: servers that serve are not judged by one that
+    /// they were not made for.
+    pub(super) fn target_group_name(self, made: &NewLoadBalancer, balancer: &str) -> String {
+        let check = Check::declared(self.deployment, made).to_string();
+        self.names().target_group(balancer, made.to, &check)
     }
 
     async fn find_target_group(self, name: &str) -> Result<Option<TargetGroup>, Refusal> {
@@ -99,10 +105,13 @@ impl Works<'_> {
         Ok(())
     }
 
-    async fn drain(self, made: &NewLoadBalancer, arn: &str) -> Result<(), Refusal> {
+    /// Makes how long a target group gives open requests as declared.
+    pub(super) async fn drain(self, made: &NewLoadBalancer, arn: &str) -> Result<(), Error> {
+        let told =
+            |refusal: Refusal| self.refused_at(refusal, "change the target group", &made.origin);
         let elb = &self.aws().elb;
         let call = elb.describe_target_group_attributes().target_group_arn(arn);
-        let answer = once_seen(&[], async || Ok(call.clone().send().await?)).await?;
+        let answer = once_seen(&[], async || Ok(call.clone().send().await?)).await.map_err(told)?;
         let mut wanted = vec![(DRAIN, seconds(made.drain_ms).to_string())];
         if made.kind == LoadBalancerKind::Network {
             wanted.push((ENDS, "true".to_owned()));
@@ -120,10 +129,10 @@ impl Works<'_> {
         let wanted = wanted.into_iter().map(attribute).collect();
         let call = elb.modify_target_group_attributes().target_group_arn(arn);
         let call = call.set_attributes(Some(wanted));
-        once_seen(&[], async || Ok(call.clone().send().await.map(drop)?)).await
+        once_seen(&[], async || Ok(call.clone().send().await.map(drop)?)).await.map_err(told)
     }
 
-    /// How long a target group that somebody else keeps gives open requests, in seconds.
+    /// How long a target group gives open requests, in seconds.
     pub(super) async fn drain_of(self, arn: &str) -> Result<u64, Refusal> {
         let call = self.aws().elb.describe_target_group_attributes().target_group_arn(arn);
         let answer = call.send().await?;

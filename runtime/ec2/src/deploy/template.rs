@@ -5,7 +5,8 @@ use super::works::Works;
 use crate::aws::tags::{self, specification};
 use crate::aws::{Aws, Refusal};
 use aws_sdk_ec2::types::{
-    InstanceType, LaunchTemplateBlockDeviceMappingRequest, LaunchTemplateEbsBlockDeviceRequest,
+    DeleteLaunchTemplateVersionsResponseErrorItem, InstanceType,
+    LaunchTemplateBlockDeviceMappingRequest, LaunchTemplateEbsBlockDeviceRequest,
     LaunchTemplateHttpTokensState, LaunchTemplateIamInstanceProfileSpecificationRequest,
     LaunchTemplateInstanceMetadataOptionsRequest,
     LaunchTemplateInstanceNetworkInterfaceSpecificationRequest,
@@ -187,9 +188,22 @@ pub(super) async fn remove_version(aws: &Aws, name: &str, generation: u32) -> Re
     let call = aws.ec2.delete_launch_template_versions().launch_template_name(name);
     let removed = call.set_versions(Some(going.collect())).send().await.map_err(Refusal::from);
     match removed {
-        Err(refusal) if !is_gone(&refusal) => Err(told(refusal)),
-        Ok(_) | Err(_) => Ok(()),
+        Err(refusal) if is_gone(&refusal) => Ok(()),
+        answer => {
+            let left =
+                left(answer.map_err(told)?.unsuccessfully_deleted_launch_template_versions());
+            left.map_or(Ok(()), |refusal| Err(told(refusal)))
+        }
     }
+}
+
+/// Why a version is still there: the answer of a call that removes several is no refusal when some stay.
+fn left(of: &[DeleteLaunchTemplateVersionsResponseErrorItem]) -> Option<Refusal> {
+    of.iter().filter_map(|one| one.response_error()).find_map(|error| {
+        let code = error.code().map_or("", |code| code.as_str());
+        let is_gone = code.contains("DoesNotExist");
+        (!is_gone).then(|| Refusal::of(code, error.message().unwrap_or("it gave no reason")))
+    })
 }
 
 /// Removes a template; it is no error when it is gone.
@@ -212,4 +226,24 @@ pub(super) async fn is_there(aws: &Aws, name: &str, own: &tags::Tags) -> Result<
         let has = tags::read(template.tags());
         own.iter().all(|(name, value)| has.get(name) == Some(value))
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_ec2::types::{LaunchTemplateErrorCode as Code, ResponseError};
+
+    fn item(code: Code) -> DeleteLaunchTemplateVersionsResponseErrorItem {
+        let error = ResponseError::builder().code(code).message("it is not to be").build();
+        let item = DeleteLaunchTemplateVersionsResponseErrorItem::builder().version_number(3);
+        item.response_error(error).build()
+    }
+
+    #[test]
+    fn a_version_that_stays_is_an_error_and_one_that_is_gone_is_none() {
+        let gone = item(Code::LaunchTemplateVersionDoesNotExist);
+        assert_eq!(left(std::slice::from_ref(&gone)), None);
+        let stays = left(&[gone, item(Code::UnexpectedError)]).unwrap();
+        assert_eq!((stays.code(), stays.message()), ("unexpectedError", "it is not to be"));
+    }
 }

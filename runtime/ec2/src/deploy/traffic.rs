@@ -21,12 +21,19 @@ const SLACK: Duration = Duration::from_secs(30);
 /// How long servers get to be healthy where a deployment does not say.
 const HEALTHY_WITHIN_MS: u64 = 300_000;
 
+/// What servers are to be attached to.
+pub(super) struct TargetGroup {
+    pub(super) arn: String,
+    /// The load balancers of ours that forward to it, by their ARNs.
+    pub(super) balancers: Vec<String>,
+}
+
 impl Works<'_> {
     /// Lets traffic reach a generation.
     pub(super) async fn attach(self, generation: u32) -> Result<(), Error> {
         let name = self.names().group(generation);
-        match self.target_group_arn().await? {
-            Some(arn) => match self.attach_to(&name, &arn).await {
+        match self.declared_target_group().await? {
+            Some(TargetGroup { arn, .. }) => match self.attach_to(&name, &arn).await {
                 Ok(()) => self.judged_by_balancer(&name).await,
                 refused => refused,
             },
@@ -36,20 +43,26 @@ impl Works<'_> {
     }
 
     /// The target group that is declared; `None`: nobody hands traffic out.
-    async fn target_group_arn(self) -> Result<Option<String>, Error> {
+    pub(super) async fn declared_target_group(self) -> Result<Option<TargetGroup>, Error> {
         let made = match &self.deployment.load_balancer {
             None => return Ok(None),
-            Some(LoadBalancer::TargetGroup { arn, .. }) => return Ok(Some(arn.clone())),
+            Some(LoadBalancer::TargetGroup { arn, .. }) => {
+                return Ok(Some(TargetGroup { arn: arn.clone(), balancers: Vec::new() }));
+            }
             Some(LoadBalancer::Made(made)) => made,
         };
         let named = balancer_subnets(self.deployment, made);
         let network = Network::of(self.aws(), named, &made.origin).await?;
         let balancer = self.names().balancer(made.kind, made.internal, &network.vpc);
-        let name = self.names().target_group(&balancer, made.to);
+        let name = self.target_group_name(made, &balancer);
         let call = self.aws().elb.describe_target_groups().names(&name);
         let answer = once_seen(&[], async || Ok(call.clone().send().await?)).await;
         let answer = answer.map_err(|refusal| self.refused(refusal, "see the target group"))?;
-        Ok(answer.target_groups.unwrap_or_default().pop().and_then(|one| one.target_group_arn))
+        let there = answer.target_groups.unwrap_or_default().pop();
+        Ok(there.and_then(|one| {
+            let balancers = one.load_balancer_arns.unwrap_or_default();
+            Some(TargetGroup { arn: one.target_group_arn?, balancers })
+        }))
     }
 
     async fn attach_to(self, name: &str, arn: &str) -> Result<(), Refusal> {
@@ -92,10 +105,11 @@ impl Works<'_> {
         if group_tags(&group).contains_key(ATTACHED) {
             self.mark_attached(&name, false).await.map_err(told)?;
         }
+        self.shift(&name, group.target_group_arns()).await?;
         let mut arns: BTreeSet<String> = group.target_group_arns().iter().cloned().collect();
         self.detach_from(&name, &arns).await.map_err(told)?;
         // One that died while this drained has detached it already.
-        arns.extend(self.target_group_arn().await?);
+        arns.extend(self.declared_target_group().await?.map(|declared| declared.arn));
         for arn in arns {
             self.drained(&group, &arn, output).await?;
         }
@@ -133,9 +147,10 @@ impl Works<'_> {
             return Ok(());
         }
         let told = |refusal: Refusal| self.refused(refusal, "see whether servers have drained");
-        let limit = match &self.deployment.load_balancer {
-            Some(LoadBalancer::Made(made)) => Duration::from_millis(made.drain_ms),
-            _ => Duration::from_secs(self.drain_of(arn).await.map_err(told)?),
+        let limit = match self.drain_of(arn).await {
+            // Somebody has removed it, and with it whoever was in it.
+            Err(refusal) if refusal.is_not_found() => return Ok(()),
+            limit => Duration::from_secs(limit.map_err(told)?),
         };
         let left = |targets: &Targets| {
             let is_left =
@@ -179,27 +194,24 @@ impl Works<'_> {
         output: Output<'_>,
     ) -> Result<(), Error> {
         let told = |refusal: Refusal| self.refused(refusal, "hand traffic to the servers");
-        for group in world.groups_of(&self.deployment.name) {
+        for group in world.serving(&self.deployment.name) {
             let name = group.auto_scaling_group_name().unwrap_or_default();
-            let is_in = |arn| group.target_group_arns().iter().any(|one| one == arn);
-            let is_marked = group_tags(group).contains_key(ATTACHED);
-            let serves = is_marked || !group.target_group_arns().is_empty();
             match wanted {
-                Some(arn) if serves && !is_in(arn) => {
+                Some(arn) if group.target_group_arns() != [arn] => {
                     output(&format!("`{name}` moves to another target group"));
                     // What serves is not replaced because it does not answer there yet.
                     self.judged_by_itself(name).await.map_err(told)?;
                     self.attach_to(name, arn).await.map_err(told)?;
-                    if let Err(error) = self.healthy_in(group, arn).await {
+                    if let Err(error) = self.healthy_in(group, world, arn).await {
                         let to = BTreeSet::from([arn.to_owned()]);
                         self.detach_from(name, &to).await.map_err(told)?;
-                        if !group.target_group_arns().is_empty() {
+                        if group.target_group_arns().iter().any(|one| one != arn) {
                             self.judged_by_balancer(name).await.map_err(told)?;
                         }
                         return Err(error);
                     }
                 }
-                None if serves && !is_marked => {
+                None if !group_tags(group).contains_key(ATTACHED) => {
                     self.mark_attached(name, true).await.map_err(told)?
                 }
                 _ => {}
@@ -208,22 +220,28 @@ impl Works<'_> {
         Ok(())
     }
 
-    /// Takes servers from where they had traffic before.
-    pub(super) async fn leave(self, world: &World, wanted: Option<&str>) -> Result<(), Error> {
+    /// Takes servers from where they had traffic before, and waits until open requests there have ended.
+    pub(super) async fn leave(
+        self,
+        world: &World,
+        wanted: Option<&str>,
+        output: Output<'_>,
+    ) -> Result<(), Error> {
         let told = |refusal: Refusal| self.refused(refusal, "hand traffic to the servers");
-        for group in world.groups_of(&self.deployment.name) {
+        let old = |group: &AutoScalingGroup| {
+            let mut old = group.target_group_arns().to_vec();
+            old.retain(|arn| Some(arn.as_str()) != wanted);
+            old
+        };
+        for group in world.serving(&self.deployment.name) {
             let name = group.auto_scaling_group_name().unwrap_or_default();
             if wanted.is_some() && group_tags(group).contains_key(ATTACHED) {
                 self.mark_attached(name, false).await.map_err(told)?;
             }
-            let has_moved = wanted.is_some_and(|arn| {
-                let serves = group_tags(group).contains_key(ATTACHED);
-                (serves || !group.target_group_arns().is_empty())
-                    && !group.target_group_arns().iter().any(|one| one == arn)
-            });
-            let mut old = group.target_group_arns().to_vec();
-            old.retain(|arn| Some(arn.as_str()) != wanted);
+            let old = old(group);
             if !old.is_empty() {
+                // Before: servers that drain are not healthy to their balancer.
+                self.judged_by_itself(name).await.map_err(told)?;
                 let autoscaling = &self.aws().autoscaling;
                 let call = autoscaling.detach_load_balancer_target_groups();
                 let call = call.auto_scaling_group_name(name).set_target_group_arns(Some(old));
@@ -233,19 +251,38 @@ impl Works<'_> {
                     done => done.map(drop).map_err(told)?,
                 }
             }
-            if has_moved {
+        }
+        for group in world.serving(&self.deployment.name) {
+            let name = group.auto_scaling_group_name().unwrap_or_default();
+            for arn in old(group) {
+                self.drained(group, &arn, output).await?;
+            }
+            let is_in = |arn| group.target_group_arns() == [arn];
+            if wanted.is_some_and(|arn| !is_in(arn) || group.health_check_type() != Some("ELB")) {
                 self.judged_by_balancer(name).await.map_err(told)?;
             }
         }
         Ok(())
     }
 
-    async fn healthy_in(self, group: &AutoScalingGroup, arn: &str) -> Result<(), Error> {
-        let serving = group
-            .instances()
-            .iter()
-            .filter(|one| one.lifecycle_state() == Some(&LifecycleState::InService));
-        let ids: Vec<&str> = serving.filter_map(|one| one.instance_id()).collect();
+    /// Waits until those servers of a group are healthy in a target group that serve now.
+    async fn healthy_in(
+        self,
+        group: &AutoScalingGroup,
+        world: &World,
+        arn: &str,
+    ) -> Result<(), Error> {
+        let old = group.target_group_arns().iter().filter(|one| *one != arn);
+        let old: Vec<&Targets> = old.filter_map(|arn| world.targets.get(arn)).collect();
+        let serves = |id: &&str| {
+            let mut states = old.iter().filter_map(|targets| targets.get(*id)?.state());
+            old.is_empty() || states.any(|state| *state == TargetHealthStateEnum::Healthy)
+        };
+        let members = group.instances().iter();
+        let ids = members
+            .filter(|one| one.lifecycle_state() == Some(&LifecycleState::InService))
+            .filter_map(|one| one.instance_id());
+        let ids: Vec<&str> = ids.filter(serves).collect();
         let within = self.deployment.health.as_ref().map_or(HEALTHY_WITHIN_MS, |one| one.within_ms);
         let mut follower = self.inner.poller.follow(Kind::Targets, arn);
         let healthy = async {
@@ -268,9 +305,9 @@ impl Works<'_> {
             () = self.inner.poller.interruption() => Err(Error::interrupted()),
             seen = healthy => seen.map_err(|refusal: Refusal| self.refused(refusal, "see the health")),
             () = tokio::time::sleep(Duration::from_millis(within)) => Err(Error::input(
-                "the servers that run are not healthy behind the new load balancer",
+                "the servers that run do not get healthy in the target group that is declared now",
             )
-            .help("deploy servers that answer there first, then change the load balancer")
+            .help("deploy servers that pass the check together with it, or declare what they were deployed with")
             .at(self.origin())),
         }
     }

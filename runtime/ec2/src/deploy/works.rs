@@ -1,4 +1,5 @@
 use super::names::Names;
+use super::world::World;
 use crate::aws::{Aws, Refusal};
 use crate::builder::Inner;
 use kiln::{DeploymentNode, Ec2Target, Origin};
@@ -28,6 +29,12 @@ impl<'a> Works<'a> {
     /// Where in the recipe a mistake of the servers is.
     pub(super) fn origin(self) -> &'a Origin {
         &self.target().origin
+    }
+
+    /// What there is of it.
+    pub(super) async fn world(self) -> Result<World, Error> {
+        let world = World::read(self.aws(), &self.inner.project, Some(&self.deployment.name)).await;
+        world.map_err(|refusal| self.refused(refusal, "see what runs"))
     }
 
     /// The error of a refusal: `cannot WHAT of `production``.

@@ -1,4 +1,4 @@
-use super::names::{BALANCER, DEPLOYMENT, Names, ROLE};
+use super::names::{ATTACHED, BALANCER, DEPLOYMENT, Names, ROLE};
 use crate::aws::tags::{self, PROJECT, Tags};
 use crate::aws::{Aws, Refusal, filter};
 use crate::wait::{Targets, target_health};
@@ -57,7 +57,8 @@ impl World {
         let attached: BTreeSet<String> =
             groups.flat_map(|group| group.target_group_arns().iter().cloned()).collect();
         let has_balancer = world.securities.keys().any(|(_, role)| role == BALANCER);
-        if attached.is_empty() && !has_balancer {
+        // Of one deployment all is looked for, also what only a removal that ended half-way has left.
+        if attached.is_empty() && !has_balancer && deployment.is_none() {
             return Ok(world);
         }
         let attached: Vec<String> = attached.into_iter().collect();
@@ -76,9 +77,50 @@ impl World {
         self.groups.get(deployment).into_iter().flatten()
     }
 
-    /// The security group with a role.
-    pub(super) fn security(&self, deployment: &str, role: &str) -> Option<&SecurityGroup> {
-        self.securities.get(&(deployment.to_owned(), role.to_owned()))?.first()
+    /// Those of its groups that have traffic.
+    pub(super) fn serving(&self, deployment: &str) -> impl Iterator<Item = &AutoScalingGroup> {
+        self.groups_of(deployment).filter(|group| serves(group))
+    }
+
+    /// Whether a group of it is attached to a target group.
+    pub(super) fn has_servers(&self, deployment: &str, target_group: &str) -> bool {
+        let mut groups = self.groups_of(deployment);
+        groups.any(|one| one.target_group_arns().iter().any(|arn| arn == target_group))
+    }
+
+    /// The networks that its servers are in; `None`: of a group that cannot be said.
+    pub(super) fn networks_of(&self, deployment: &str) -> Option<BTreeSet<&str>> {
+        let mut all = BTreeSet::new();
+        for group in self.groups_of(deployment) {
+            all.insert(self.network_of(group)?);
+        }
+        Some(all)
+    }
+
+    /// The network that a group's servers are in; `None`: it has none yet.
+    pub(super) fn network_of(&self, group: &AutoScalingGroup) -> Option<&str> {
+        let mut members = group.instances().iter().filter_map(|one| one.instance_id());
+        members.find_map(|id| self.instances.get(id)?.vpc_id())
+    }
+
+    /// Its security groups with a role: one in each network.
+    pub(super) fn securities_of(
+        &self,
+        deployment: &str,
+        role: &str,
+    ) -> impl Iterator<Item = &SecurityGroup> {
+        self.securities.get(&(deployment.to_owned(), role.to_owned())).into_iter().flatten()
+    }
+
+    /// The one in a network; any, where it is not known in which.
+    pub(super) fn security(
+        &self,
+        deployment: &str,
+        role: &str,
+        vpc: Option<&str>,
+    ) -> Option<&SecurityGroup> {
+        let mut all = self.securities_of(deployment, role);
+        all.find(|group| vpc.is_none() || group.vpc_id() == vpc)
     }
 
     pub(super) fn balancers_of(&self, names: Names<'_>) -> impl Iterator<Item = &LoadBalancer> {
@@ -102,6 +144,11 @@ pub(super) fn group_tags(group: &AutoScalingGroup) -> Tags {
         Some((tag.key.clone()?, tag.value.clone().unwrap_or_default()))
     };
     group.tags().iter().filter_map(pair).collect()
+}
+
+/// Whether it has traffic; where nobody hands that out, whether it is the one that counts.
+pub(super) fn serves(group: &AutoScalingGroup) -> bool {
+    !group.target_group_arns().is_empty() || group_tags(group).contains_key(ATTACHED)
 }
 
 /// Whether somebody has begun to delete it: it has a state then.

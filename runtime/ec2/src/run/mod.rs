@@ -11,7 +11,7 @@ mod sweep;
 pub(crate) use journal::{Intent, Made, Object, Traced, Where};
 pub(crate) use living::{Life, Runs, living};
 pub(crate) use made::{double, settle};
-pub(crate) use remove::{Age, remove};
+pub(crate) use remove::{Age, remove, try_remove};
 pub(crate) use sweep::Remains;
 
 use crate::aws::tags::{self, Tags};

@@ -62,7 +62,7 @@ async fn changing() {
     assert_eq!(balancers.iter().filter(|one| one.kind == "target group").count(), 1);
 
     let declared = shop::shop("one", None);
-    shop.prepare(&declared).await;
+    shop.settle(&declared).await;
     let seen = shop.observed().await;
     assert_eq!(seen.front, shop.deployer.declared(&declared, "").front);
     assert!(seen.generations[0].attached);
@@ -128,7 +128,7 @@ async fn unbalanced() {
     let node = shop::shop("one", Some(LoadBalancerKind::Application));
     let seen = shop.observed().await;
     assert!(!seen.front.contains_key("load_balancer"), "{seen:#?}");
-    shop.prepare(&node).await;
+    shop.settle(&node).await;
     shop.healthy(&node, 1, true).await;
     shop.is_as_declared(&node).await;
     shop.destroy().await;

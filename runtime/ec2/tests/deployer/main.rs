@@ -13,3 +13,4 @@ mod shop;
 mod failures;
 mod fronts;
 mod life;
+mod moves;

@@ -125,6 +125,11 @@ impl Shop {
         self.say("prepared");
     }
 
+    pub async fn settle(&self, deployment: &DeploymentNode) {
+        self.deployer.settle(deployment, &|line| self.say(line)).await.unwrap();
+        self.say("settled");
+    }
+
     pub async fn attach(&self, deployment: &DeploymentNode, generation: u32) {
         self.deployer.attach(deployment, generation).await.unwrap();
     }
@@ -166,7 +171,7 @@ pub fn live(lab: &Lab, life: &str) {
 impl Shop {
     /// Makes the front as declared, and says where it is.
     pub async fn mended(&self, declared: &DeploymentNode) -> String {
-        self.prepare(declared).await;
+        self.settle(declared).await;
         let seen = self.observed().await;
         assert_eq!(seen.front, self.deployer.declared(declared, "").front);
         self.healthy(declared, 1, true).await;

@@ -1,10 +1,12 @@
 use super::Outcome;
 use super::compare::{kept, wanted};
 use super::goal::Goal;
+use super::replace::and;
+use super::standing::Standing;
 use super::switch::Switch;
 use super::turn::{Reading, Turn};
 use crate::Error;
-use crate::driver::Traits;
+use crate::driver::HistoryEntry;
 use crate::event::DeployPhase;
 
 impl Turn<'_> {
@@ -19,10 +21,9 @@ impl Turn<'_> {
         let Some(current) = standing.current else { return Ok(Outcome::Unchanged) };
         let (node, number) = (&*goal.node, current.number);
         self.goes_on()?;
-        let none = Traits::new();
-        let front = reading.observed.as_ref().map_or(&none, |observed| &observed.front);
-        if *front != goal.declared.front {
-            self.prepare(node).await?;
+        let mut entry = self.entry(goal, number, "adjust", why.join("; "));
+        if *reading.front() != goal.declared.front {
+            self.move_front(goal, &standing, &entry).await?;
         }
         let capacity = wanted(node.replicas, Some(current.capacity));
         let switch = Switch::new(self, goal, number, &[], capacity);
@@ -42,7 +43,6 @@ impl Turn<'_> {
             self.say(Some(number), DeployPhase::Checking);
             ended = switch.healthy(capacity.desired, true, switch.deadline()).await.map(drop);
         }
-        let mut entry = self.entry(goal, number, "adjust", why.join("; "));
         entry.ms = self.ms();
         if let Err(error) = &ended {
             entry.failure = Some(error.chain());
@@ -51,5 +51,30 @@ impl Turn<'_> {
         ended?;
         self.say(Some(number), DeployPhase::Done { action: entry.action, ms: entry.ms });
         Ok(Outcome::Adjusted { generation: number })
+    }
+
+    /// Makes what stands before the servers as declared, or leaves it as it was and says why.
+    async fn move_front(
+        &self,
+        goal: &Goal<'_>,
+        standing: &Standing<'_>,
+        entry: &HistoryEntry,
+    ) -> Result<(), Error> {
+        let moved = async {
+            self.prepare(&goal.node).await?;
+            self.settle(&goal.node).await
+        };
+        let Err(error) = moved.await else { return Ok(()) };
+        self.lease.check()?;
+        let back = match self.served_otherwise(standing, &[&goal.declared.front]) {
+            Some(node) => self.settle(node).await,
+            None => Ok(()),
+        };
+        self.end_badly(entry, &error).await;
+        let help = match back {
+            Ok(()) => format!("generation {} serves as before", entry.generation),
+            Err(left) => format!("it could not be undone ({}); the next deploy does", left.chain()),
+        };
+        Err(and(error, &help))
     }
 }

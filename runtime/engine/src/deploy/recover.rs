@@ -1,11 +1,13 @@
 use super::compare::{is_declared, is_intended, wanted};
 use super::goal::Goal;
+use super::standing::Standing;
 use super::switch::Switch;
 use super::turn::{Reading, Turn, healthy};
 use super::undo::Undone;
 use crate::Error;
-use crate::driver::Intent;
+use crate::driver::{Intent, Traits};
 use crate::event::DeployPhase;
+use kiln::DeploymentNode;
 
 /// How many that died one upon the other are looked after at once.
 const DEPTH: usize = 4;
@@ -51,7 +53,7 @@ impl Turn<'_> {
         let Some(unfinished) = &standing.unfinished else {
             return match intent {
                 None => Ok(Recovered::Nothing),
-                Some(intent) => self.recover_unseen(goal, reading, intent).await,
+                Some(intent) => self.recover_unseen(goal, reading, intent, &standing).await,
             };
         };
         let generation = unfinished.generation;
@@ -87,6 +89,7 @@ impl Turn<'_> {
             }
         }
         switch.kept = standing.entry(number).is_some();
+        switch.front = self.left_otherwise(&standing, reading);
         let why = "it is not what is declared".to_owned();
         if switch.undo(why).await? == Undone::StillServes {
             return Ok(Recovered::Serves);
@@ -103,6 +106,7 @@ impl Turn<'_> {
         goal: &Goal<'_>,
         reading: &Reading,
         intent: &Intent,
+        standing: &Standing<'_>,
     ) -> Result<Recovered, Error> {
         let number = intent.generation;
         self.say(Some(number), DeployPhase::Recovering { who: intent.holder.who.clone() });
@@ -111,7 +115,24 @@ impl Turn<'_> {
         }
         // Of what was made before it parts may be there.
         self.remove(number).await?;
+        if let Some(node) = self.left_otherwise(standing, reading) {
+            self.settle(node).await?;
+        }
         self.lease.intend(None).await?;
         Ok(Recovered::Settled)
+    }
+
+    /// What is declared of the generation that serves, where a run that is dead may have put something else beside what
+    /// stands before it: what it was about to may be there and not visible.
+    fn left_otherwise<'r>(
+        &self,
+        standing: &Standing<'r>,
+        reading: &Reading,
+    ) -> Option<&'r DeploymentNode> {
+        let meant = reading.intent.as_ref().map(|intent| {
+            self.deployer.declared(&intent.ending.deployment, &intent.ending.image).front
+        });
+        let fronts: Vec<&Traits> = meant.iter().chain([reading.front()]).collect();
+        self.served_otherwise(standing, &fronts)
     }
 }

@@ -32,15 +32,12 @@ impl Turn<'_> {
         let generations = reading.observed.iter().flat_map(|observed| &observed.generations);
         let mut generations: Vec<Generation> = generations.cloned().collect();
         let standing = reading.known(self.deployer, "").standing(goal);
-        self.prepare(&goal.node).await?;
-        if let Some(lost) = standing.current.filter(|current| current.number != to)
-            && standing.attached().next().is_none()
-        {
-            // Somebody has taken the traffic from the one that serves: it serves until the new one can.
-            self.attach(&goal.node, lost.number).await?;
-            let found = generations.iter_mut().find(|found| found.number == lost.number);
-            found.into_iter().for_each(|found| found.attached = true);
-        }
+        let none = standing.attached().next().is_none();
+        let lost = standing.current.map(|current| current.number);
+        let lost = lost.filter(|number| none && *number != to);
+        // Somebody has taken the traffic from the one that serves: it serves until the new one can.
+        let found = generations.iter_mut().find(|found| Some(found.number) == lost);
+        found.into_iter().for_each(|found| found.attached = true);
         let serving = generations.iter().filter(|found| found.attached && found.number != to);
         let now = serving
             .max_by_key(|found| found.capacity.desired)
@@ -58,12 +55,11 @@ impl Turn<'_> {
             }
         }
         switch.kept = kept;
-        let serving = standing.current.and_then(|current| standing.entry(current.number));
-        let differs = |entry: &&HistoryEntry| {
-            let was = self.deployer.declared(&entry.deployment, &entry.image);
-            was.front != goal.declared.front
-        };
-        switch.front = serving.filter(differs).map(|entry| &entry.deployment);
+        switch.front = self.served_otherwise(&standing, &[&goal.declared.front]);
+        let running = standing.current.map(|current| &current.running);
+        let tags_differ = running.is_some_and(|running| *running != goal.declared.running);
+        switch.settles = generations.iter().any(|found| found.attached)
+            && (reading.front() != &goal.declared.front || switch.front.is_some() || tags_differ);
         let mut ending = self.entry(goal, to, action, why.join("; "));
         ending.at = at;
         let intent = Intent {
@@ -76,8 +72,19 @@ impl Turn<'_> {
             ending: ending.clone(),
         };
         self.lease.intend(Some(&intent)).await?;
-        self.say(Some(to), DeployPhase::Launching { why });
-        let gone = switch.go().await;
+        let gone = async {
+            if let Some(lost) = lost {
+                let node = switch.front.unwrap_or(&goal.node);
+                self.prepare(node).await?;
+                self.attach(node, lost).await?;
+            }
+            if lost.is_none() || switch.front.is_some() {
+                self.prepare(&goal.node).await?;
+            }
+            self.say(Some(to), DeployPhase::Launching { why });
+            switch.go().await
+        };
+        let gone = gone.await;
         self.ended(goal, reading, &switch, &ending, gone).await
     }
 
@@ -92,8 +99,13 @@ impl Turn<'_> {
         let to = switch.to;
         let error = match gone {
             Ok(()) => {
-                let ended = self.end(&goal.node, reading, &switch.removed, ending).await;
-                return match ended {
+                let ended = async {
+                    if switch.settles {
+                        self.settle(&goal.node).await?;
+                    }
+                    self.end(&goal.node, reading, &switch.removed, ending).await
+                };
+                return match ended.await {
                     Ok(()) => {
                         let phase =
                             DeployPhase::Done { action: ending.action.clone(), ms: self.ms() };
@@ -148,7 +160,7 @@ impl Turn<'_> {
 }
 
 /// Adds to what an error says to do.
-fn and(error: Error, more: &str) -> Error {
+pub(super) fn and(error: Error, more: &str) -> Error {
     match error.help_text() {
         Some(help) => {
             let help = format!("{help}; {more}");

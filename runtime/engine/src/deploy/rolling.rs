@@ -22,6 +22,7 @@ impl Switch<'_> {
         loop {
             self.turn.say(Some(self.to), DeployPhase::Checking);
             self.healthy(size, true, self.deadline()).await?;
+            self.shared().await?;
             if size == all {
                 break;
             }

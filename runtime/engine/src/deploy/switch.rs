@@ -27,8 +27,10 @@ pub(super) struct Switch<'a> {
     pub(super) kept: bool,
     /// Whether the new generation was not there when all was read: no look is spent on finding that out again.
     pub(super) is_new: bool,
-    /// What is declared of the generation that serves, where what stands before it was changed for the new one.
+    /// What is declared of the generation that serves, where something else stands before it than before the new one.
     pub(super) front: Option<&'a DeploymentNode>,
+    /// Whether what stands before the servers is not as declared before all is over.
+    pub(super) settles: bool,
     /// Whether a generation has lost its traffic for good: there is no way back from there, only on.
     pub(super) switched: bool,
     /// The old generations that are removed.
@@ -66,6 +68,7 @@ impl<'a> Switch<'a> {
             kept: false,
             is_new: generations.iter().all(|found| found.number != to),
             front: None,
+            settles: false,
             switched: false,
             removed: Vec::new(),
         }
@@ -89,12 +92,21 @@ impl<'a> Switch<'a> {
         self.attached(seen.as_ref()).await?;
         self.turn.say(Some(self.to), DeployPhase::Checking);
         self.healthy(all, true, deadline).await?;
+        self.shared().await?;
         self.soak(all).await?;
         for old in self.from.clone() {
             self.bears_the_traffic(all, deadline).await?;
             self.turn.detach(self.node, old.generation).await?;
         }
         Ok(())
+    }
+
+    /// Gives it its part of the traffic, now that it is healthy.
+    pub(super) async fn shared(&self) -> Result<(), Error> {
+        match self.settles && !self.from.is_empty() {
+            true => self.turn.share(self.node).await,
+            false => Ok(()),
+        }
     }
 
     /// Fails unless this generation can bear the traffic alone, by a look that was made just now: somebody else may have

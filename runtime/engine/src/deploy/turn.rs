@@ -1,11 +1,12 @@
 use super::goal::Goal;
 use super::look::Look;
 use super::run::{Run, now};
+use super::standing::Standing;
 use super::weigh::Known;
 use crate::Error;
 use crate::driver::{
     Capacity, Deployer, Generation, HistoryEntry, Intent, Judge, Launch, Lease, Observed,
-    ServerHealth, Waited,
+    ServerHealth, Traits, Waited,
 };
 use crate::event::DeployPhase;
 use kiln::DeploymentNode;
@@ -35,6 +36,12 @@ impl Reading {
     pub(super) fn known<'a>(&'a self, deployer: &'a dyn Deployer, place: &'a str) -> Known<'a> {
         let observed = self.observed.as_ref();
         Known { place, deployer, observed, history: &self.history, intent: self.intent.as_ref() }
+    }
+
+    /// What stands before the servers.
+    pub(super) fn front(&self) -> &Traits {
+        const NOTHING: &Traits = &Traits::new();
+        self.observed.as_ref().map_or(NOTHING, |observed| &observed.front)
     }
 }
 
@@ -72,6 +79,17 @@ impl<'a> Turn<'a> {
         let observed = self.look.fresh(self.deployer).await?;
         let mine = observed.iter().find(|observed| observed.deployment == self.deployment);
         Ok(Reading { observed: mine.cloned(), history, intent })
+    }
+
+    /// What is declared of the generation that serves, where that puts anything but this before its servers.
+    pub(super) fn served_otherwise<'r>(
+        &self,
+        standing: &Standing<'r>,
+        fronts: &[&Traits],
+    ) -> Option<&'r DeploymentNode> {
+        let entry = standing.entry(standing.current?.number)?;
+        let was = self.deployer.declared(&entry.deployment, &entry.image).front;
+        fronts.iter().any(|front| **front != was).then_some(&entry.deployment)
     }
 
     /// What will be in the history when this ends well.
@@ -131,6 +149,17 @@ impl<'a> Turn<'a> {
         self.lease.check()?;
         self.say(None, DeployPhase::Preparing);
         self.deployer.prepare(node, &self.output(None)).await
+    }
+
+    pub(super) async fn share(&self, node: &DeploymentNode) -> Result<(), Error> {
+        self.lease.check()?;
+        self.deployer.share(node).await
+    }
+
+    pub(super) async fn settle(&self, node: &DeploymentNode) -> Result<(), Error> {
+        self.lease.check()?;
+        self.say(None, DeployPhase::Preparing);
+        self.deployer.settle(node, &self.output(None)).await
     }
 
     pub(super) async fn launch(&self, launch: &Launch<'_>) -> Result<(), Error> {

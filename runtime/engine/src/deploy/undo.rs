@@ -19,10 +19,6 @@ impl Switch<'_> {
     pub(super) async fn undo(&self, why: String) -> Result<Undone, Error> {
         self.turn.lease.check()?;
         self.turn.say(Some(self.to), DeployPhase::Undoing { why });
-        if let Some(node) = self.front {
-            // The old servers may fail the new check.
-            self.turn.prepare(node).await?;
-        }
         for old in &self.from {
             self.restore(*old).await?;
         }
@@ -35,6 +31,9 @@ impl Switch<'_> {
         }
         if !self.kept {
             self.turn.remove(self.to).await?;
+        }
+        if let Some(node) = self.front {
+            self.turn.settle(node).await?;
         }
         Ok(Undone::Wholly)
     }

@@ -26,12 +26,28 @@ pub trait Deployer: Send + Sync {
     /// When it cannot be read.
     async fn observe(&self) -> Result<Vec<Observed>, Error>;
 
-    /// Makes what stands before the servers, or makes it as declared: load balancer, listener, target group, security
-    /// groups, and their tags.
+    /// Makes what a generation needs before its servers, beside what is there: load balancer, listener, target group,
+    /// security groups. What generations with traffic stand behind stays just as it is, so that they serve as before and
+    /// are judged as before, whatever is declared now. Where none has traffic, all is as declared when this returns.
     ///
     /// # Errors
     /// When something of it is refused.
     async fn prepare(&self, deployment: &DeploymentNode, output: Output<'_>) -> Result<(), Error>;
+
+    /// Gives each generation that has traffic its part of it, by how many of its servers are healthy. There is something
+    /// to do only where they stand behind different things, as they do after a `prepare` that was not the first.
+    ///
+    /// # Errors
+    /// When it is refused.
+    async fn share(&self, deployment: &DeploymentNode) -> Result<(), Error>;
+
+    /// Makes what stands before the servers just as declared, with its tags. A generation with traffic that stands behind
+    /// something else moves first: its servers are healthy in the new place before they leave the old one, and open
+    /// requests are given their time. What is not declared goes then.
+    ///
+    /// # Errors
+    /// When something of it is refused, or servers do not get healthy where they are to move: they stay where they were.
+    async fn settle(&self, deployment: &DeploymentNode, output: Output<'_>) -> Result<(), Error>;
 
     /// Makes a generation, without traffic, and returns when its servers are asked for, not when they run.
     ///
@@ -66,7 +82,8 @@ pub trait Deployer: Send + Sync {
         judge: Judge<'_>,
     ) -> Result<Waited, Error>;
 
-    /// Lets traffic reach a generation, beside any other that has it. Returns before its servers are asked for health.
+    /// Lets traffic reach a generation, beside any other that has it. Returns before its servers are asked for health. Where
+    /// the others stand behind something else, it gets none before `share`, or before they lose theirs.
     ///
     /// # Errors
     /// When it is refused.
@@ -132,7 +149,7 @@ pub struct Declared {
     pub launch: Traits,
     /// What a generation has beside that, and what can change while it runs: tags.
     pub running: Traits,
-    /// What stands before the servers: listener, health check, who may connect, … A difference is mended in place.
+    /// What stands before the servers: listener, health check, who may connect, … A difference needs no other servers.
     pub front: Traits,
 }
 

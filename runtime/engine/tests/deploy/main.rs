@@ -4,6 +4,7 @@
 
 mod bench;
 mod executed;
+mod fronts;
 mod killed;
 mod memory;
 mod planned;

@@ -46,6 +46,8 @@ pub struct Group {
     pub running: Traits,
     pub capacity: Capacity,
     pub attached: bool,
+    /// What it stands behind, where it has traffic.
+    pub behind: Traits,
     pub machines: Vec<Machine>,
     /// Made, and not visible for so many looks.
     pub hidden: u32,
@@ -54,6 +56,8 @@ pub struct Group {
 #[derive(Default)]
 pub struct Inside {
     pub front: BTreeMap<String, Traits>,
+    /// What stands beside that, for a generation that is to take the traffic.
+    pub beside: BTreeMap<String, BTreeSet<Traits>>,
     pub groups: BTreeMap<(String, u32), Group>,
     /// What a group is started from, made before it.
     pub templates: BTreeSet<(String, u32)>,
@@ -61,6 +65,8 @@ pub struct Inside {
     pub fault: Option<(usize, Fault)>,
     /// Images whose servers never get healthy.
     pub sick: BTreeSet<String>,
+    /// Images, and health checks that their servers do not answer.
+    pub unfit: BTreeSet<(String, String)>,
     /// Of each deployment, how many servers must have traffic and be healthy at every moment.
     pub floor: BTreeMap<String, u32>,
     /// At this call, the first time, the first server of this group falls ill.
@@ -73,6 +79,46 @@ pub struct Inside {
 
 #[derive(Clone, Default)]
 pub struct World(Arc<Mutex<Inside>>);
+
+impl Inside {
+    /// How many servers of a deployment are healthy and have traffic.
+    fn serving(&self, name: &str) -> u32 {
+        let of_it = self.groups.iter().filter(|((of, _), group)| of == name && !self.fails(group));
+        let is_there = |group: &&Group| {
+            let beside = self.beside.get(name);
+            self.front.get(name) == Some(&group.behind)
+                || beside.is_some_and(|beside| beside.contains(&group.behind))
+        };
+        of_it.map(|(_, group)| group).filter(is_there).map(Group::serving).sum()
+    }
+
+    /// As it is seen from outside: what is left beside it is a part of it.
+    fn front_of(&self, name: &str) -> Traits {
+        let mut front = self.front.get(name).cloned().unwrap_or_default();
+        if let Some(beside) = self.beside.get(name) {
+            front.insert("left_over".into(), format!("{}", beside.len()));
+        }
+        front
+    }
+
+    /// Whether its servers do not answer the check that they are asked with.
+    fn fails(&self, group: &Group) -> bool {
+        let check = group.behind.get("health").cloned().unwrap_or_default();
+        group.attached && self.unfit.contains(&(group.image.clone(), check))
+    }
+
+    fn seen(&self, number: u32, group: &Group) -> Generation {
+        let mut seen = group.seen(number);
+        for server in seen.servers.iter_mut().filter(|_| self.fails(group)) {
+            server.health = ServerHealth::Unhealthy("answered 404".into());
+        }
+        seen
+    }
+
+    fn serves(&self, name: &str) -> bool {
+        self.groups.iter().any(|((of, _), group)| of == name && group.attached)
+    }
+}
 
 impl Group {
     fn serving(&self) -> u32 {
@@ -121,8 +167,8 @@ impl World {
             let visible = groups.filter(|(_, group)| group.hidden == 0);
             Observed {
                 deployment: (*name).clone(),
-                front: inside.front.get(*name).cloned().unwrap_or_default(),
-                generations: visible.map(|((_, n), group)| group.seen(*n)).collect(),
+                front: inside.front_of(name),
+                generations: visible.map(|((_, n), group)| inside.seen(*n, group)).collect(),
                 outputs: BTreeMap::new(),
             }
         };
@@ -184,8 +230,7 @@ impl World {
             let mut inside = self.lock();
             let floors = inside.floor.clone();
             for (name, floor) in floors {
-                let groups = inside.groups.iter().filter(|((of, _), _)| *of == name);
-                let serving: u32 = groups.map(|(_, group)| group.serving()).sum();
+                let serving = inside.serving(&name);
                 if serving < floor {
                     let calls = inside.calls.join("\n  ");
                     inside.broken.push(format!("{serving} of {floor} serve after\n  {calls}"));
@@ -208,9 +253,7 @@ impl World {
 
     /// How many servers of a deployment are healthy and have traffic.
     pub fn serving(&self, name: &str) -> u32 {
-        let inside = self.lock();
-        let groups = inside.groups.iter().filter(|((of, _), _)| of == name);
-        groups.map(|(_, group)| group.serving()).sum()
+        self.lock().serving(name)
     }
 
     pub fn calls(&self, name: &str) -> usize {
@@ -255,8 +298,43 @@ impl Deployer for World {
 
     async fn prepare(&self, deployment: &DeploymentNode, _: Output<'_>) -> Result<(), Error> {
         let dies = self.call("prepare".into()).await?;
-        let front = self.declared(deployment, "").front;
-        self.lock().front.insert(deployment.name.clone(), front);
+        let (name, front) = (&deployment.name, self.declared(deployment, "").front);
+        {
+            let mut inside = self.lock();
+            if !inside.serves(name) {
+                inside.beside.remove(name);
+                inside.front.insert(name.clone(), front);
+            } else if inside.front.get(name) != Some(&front) {
+                inside.beside.entry(name.clone()).or_default().insert(front);
+            }
+        }
+        self.called(dies).await;
+        Ok(())
+    }
+
+    async fn share(&self, _: &DeploymentNode) -> Result<(), Error> {
+        let dies = self.call("share".into()).await?;
+        self.called(dies).await;
+        Ok(())
+    }
+
+    async fn settle(&self, deployment: &DeploymentNode, _: Output<'_>) -> Result<(), Error> {
+        let dies = self.call("settle".into()).await?;
+        let (name, front) = (&deployment.name, self.declared(deployment, "").front);
+        {
+            let mut inside = self.lock();
+            let check = front.get("health").cloned().unwrap_or_default();
+            let Inside { groups, unfit, .. } = &mut *inside;
+            let of_it = groups.iter_mut().filter(|((of, _), group)| of == name && group.attached);
+            let mut moving: Vec<&mut Group> =
+                of_it.map(|(_, group)| group).filter(|group| group.behind != front).collect();
+            if moving.iter().any(|group| unfit.contains(&(group.image.clone(), check.clone()))) {
+                return Err(Error::input("the servers do not answer there"));
+            }
+            moving.iter_mut().for_each(|group| group.behind = front.clone());
+            inside.beside.remove(name);
+            inside.front.insert(name.clone(), front);
+        }
         self.called(dies).await;
         Ok(())
     }
@@ -276,6 +354,7 @@ impl Deployer for World {
             running,
             capacity: launch.capacity,
             attached: false,
+            behind: Traits::new(),
             machines: Vec::new(),
             hidden: 1,
         };
@@ -316,7 +395,7 @@ impl Deployer for World {
             let seen = {
                 let inside = self.lock();
                 let group = inside.groups.get(&key(deployment, generation));
-                group.filter(|group| group.hidden == 0).map(|group| group.seen(generation))
+                group.filter(|group| group.hidden == 0).map(|group| inside.seen(generation, group))
             };
             if judge(seen.as_ref()) {
                 return Ok(Waited::Seen(seen));
@@ -333,8 +412,9 @@ impl Deployer for World {
 
     async fn attach(&self, deployment: &DeploymentNode, generation: u32) -> Result<(), Error> {
         let dies = self.call(format!("attach {generation}")).await?;
+        let front = self.declared(deployment, "").front;
         if let Some(group) = self.lock().groups.get_mut(&key(deployment, generation)) {
-            group.attached = true;
+            (group.attached, group.behind) = (true, front);
         }
         self.called(dies).await;
         Ok(())
@@ -383,6 +463,7 @@ impl Deployer for World {
             inside.groups.retain(|(name, _), _| name != deployment);
             inside.templates.retain(|(name, _)| name != deployment);
             inside.front.remove(deployment);
+            inside.beside.remove(deployment);
         }
         self.called(dies).await;
         Ok(())
