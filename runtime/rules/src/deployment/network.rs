@@ -1,10 +1,12 @@
 use crate::Fault;
 use std::net::IpAddr;
 
-/// Addresses of a network: `10.0.0.0/8`, `2001:db8::/32`.
+/// Addresses of a network: `10.0.0.0/8`, `2001:db8::/32`. It has one spelling, that of RFC 5952 for IPv6: what EC2 says of
+/// it later is compared with it.
 ///
 /// # Errors
-/// When the address or the length of the prefix is malformed, or the address has bits beyond the prefix.
+/// When the address or the length of the prefix is malformed, the address has bits beyond the prefix, or it is spelled
+/// otherwise.
 pub fn cidr(text: &str) -> Result<(), Fault> {
     let malformed = |help: &str| Err(Fault::new(format!("malformed CIDR `{text}`")).help(help));
     let Some((address, length)) = text.split_once('/') else {
@@ -24,11 +26,16 @@ pub fn cidr(text: &str) -> Result<(), Fault> {
         return malformed(&format!("the length of its prefix is a number from 0 to {most}"));
     };
     let network = first(address, most - length);
-    if network == address {
+    let spelled = format!("{network}/{length}");
+    if spelled == text {
         return Ok(());
     }
+    if network == address {
+        return Err(Fault::new(format!("`{text}` is another spelling of `{spelled}`"))
+            .help(format!("write `{spelled}`: so EC2 says it too")));
+    }
     Err(Fault::new(format!("`{text}` has bits beyond its prefix"))
-        .help(format!("for the whole network write `{network}/{length}`")))
+        .help(format!("for the whole network write `{spelled}`")))
 }
 
 /// The first address of a network whose last bits are free.
@@ -131,6 +138,17 @@ mod tests {
         assert_eq!(help("10.1.2.3/8"), "for the whole network write `10.0.0.0/8`");
         assert_eq!(help("10.1.2.3/0"), "for the whole network write `0.0.0.0/0`");
         assert_eq!(help("2001:db8::1/32"), "for the whole network write `2001:db8::/32`");
+        for (spelled, otherwise) in [
+            ("2001:db8::/32", ["2001:DB8::/32", "2001:0db8::/32", "2001:db8:0:0::/32"]),
+            ("::/0", ["0::/0", "::0/0", "::/00"]),
+            ("10.0.0.0/8", ["10.0.0.0/08", "10.0.0.0/008", "10.0.0.0/0008"]),
+        ] {
+            for text in otherwise {
+                let expected = format!("write `{spelled}`: so EC2 says it too");
+                assert_eq!(help(text), expected, "{text}");
+            }
+        }
+        assert_eq!(help("2001:DB8::1/32"), "for the whole network write `2001:db8::/32`");
         assert_eq!(help("192.0.2.7"), "for this address alone write `192.0.2.7/32`");
     }
 

@@ -7,10 +7,18 @@ const MOST_TAGS: usize = 35;
 /// The most bytes of user data that EC2 takes, before base64 (`RunInstances`).
 const MOST_USER_DATA: usize = 16 * 1024;
 
-/// The key of a tag (Amazon EC2 User Guide, "Tag restrictions").
+/// How long a key may be: what load balancers take, which is one less than elsewhere.
+const LONGEST: usize = 127;
+
+/// What a key may hold beside letters, digits and spaces.
+const SIGNS: &str = "+-=._:/@";
+
+/// The key of a tag, as all take it that Kiln tags: what EC2 takes is more than load balancers do
+/// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-tags.html>, "Restrictions").
 ///
 /// # Errors
-/// When it is empty, longer than 128 characters, holds control characters, or starts with `aws:` or `kiln:`.
+/// When it is empty, longer than 127 characters, holds anything but letters, digits, spaces and `+-=._:/@`, begins or
+/// ends with a space, or starts with `aws:` or `kiln:`.
 pub fn tag_key(text: &str) -> Result<(), Fault> {
     let lower = text.to_ascii_lowercase();
     for (prefix, whose) in [("aws:", "AWS"), ("kiln:", "Kiln")] {
@@ -19,14 +27,16 @@ pub fn tag_key(text: &str) -> Result<(), Fault> {
                 .help(format!("these tags are {whose}'s own: choose another name")));
         }
     }
-    if text.is_empty() || text.chars().count() > 128 || text.chars().any(char::is_control) {
-        return Err(Fault::new(format!("malformed tag `{}`", begin(text)))
-            .help("a tag has 1 to 128 characters, none of them a control character"));
+    let is_short = !text.is_empty() && text.chars().count() <= LONGEST;
+    if !is_short || text.trim() != text || !text.chars().all(is_taken) {
+        return Err(Fault::new(format!("malformed tag `{}`", begin(text))).help(format!(
+            "a tag has 1 to {LONGEST} characters: letters, digits, spaces within, and `{SIGNS}`"
+        )));
     }
     Ok(())
 }
 
-/// The value of a tag.
+/// The value of a tag. On load balancers, which take fewer letters, the others become `-`.
 ///
 /// # Errors
 /// When it is longer than 256 characters or holds control characters.
@@ -36,6 +46,12 @@ pub fn tag_value(key: &str, text: &str) -> Result<(), Fault> {
     }
     Err(Fault::new(format!("malformed value of tag `{key}`"))
         .help("a value has at most 256 characters, none of them a control character"))
+}
+
+/// In the key of a tag. A tab is a control character, no space.
+fn is_taken(letter: char) -> bool {
+    let is_space = letter.is_whitespace() && !letter.is_control();
+    letter.is_alphanumeric() || is_space || SIGNS.contains(letter)
 }
 
 /// How many tags there are.
@@ -72,10 +88,21 @@ mod tests {
 
     #[test]
     fn tags_are_judged() {
-        for good in ["Name", "cost:center", "a b/c", &"k".repeat(128), "Straße"] {
+        for good in ["Name", "cost:center", "a b/c", &"k".repeat(127), "Straße", "a+b-c=d._:/@"] {
             assert_eq!(tag_key(good), Ok(()), "{good}");
         }
-        for bad in ["", "aws:name", "AWS:x", "kiln:key", "a\nb", &"k".repeat(129)] {
+        for bad in [
+            "",
+            "aws:name",
+            "AWS:x",
+            "kiln:key",
+            "a\nb",
+            &"k".repeat(128),
+            "a&b",
+            "cost,center",
+            " a",
+            "a ",
+        ] {
             assert!(tag_key(bad).is_err(), "{bad}");
         }
         assert!(tag_value("a", "").is_ok() && tag_value("a", &"v".repeat(256)).is_ok());
