@@ -86,11 +86,17 @@ pub trait Driver: Send + Sync {
         Ok(None)
     }
 
-    /// The state at an address as `--state` takes it, with leases that end after so long unless they are prolonged.
+    /// A project's part of the state at an address as `--state` takes it, with leases that end after so long unless
+    /// they are prolonged.
     ///
     /// # Errors
     /// When there can be none, or this host has no driver that runs servers.
-    async fn state(&self, address: &str, _lease_time: Duration) -> Result<Box<dyn State>, Error> {
+    async fn state(
+        &self,
+        address: &str,
+        _project: &str,
+        _lease_time: Duration,
+    ) -> Result<Box<dyn State>, Error> {
         Err(Error::input(format!("`{}` keeps no state at `{address}`", self.name())))
     }
 }

@@ -1,6 +1,6 @@
 use crate::driver::{Driver, asked_for};
 use kiln::{DeploymentNode, Document, ImageNode};
-use kiln_engine::Error;
+use kiln_engine::{Error, graph};
 
 /// The Document of the recipes, what a command wants of it, and the drivers that there are.
 pub(crate) struct Recipes<'a> {
@@ -15,19 +15,21 @@ impl<'a> Recipes<'a> {
     /// Reads the Document from standard input.
     ///
     /// # Errors
-    /// When it is not a Document.
+    /// When it is not a Document, or one whose recipes have mistakes: all of them.
     pub(crate) fn read(
         builder: Option<&'a str>,
         names: &'a [String],
         drivers: &'a [&'a dyn Driver],
     ) -> Result<Self, Vec<Error>> {
-        let document = serde_json::from_reader(std::io::stdin().lock()).map_err(|error| {
-            vec![
-                Error::input("cannot read the Document of the recipes from standard input")
-                    .help("run this through `cargo xtask`")
-                    .caused_by(error),
-            ]
-        })?;
+        let document: Document =
+            serde_json::from_reader(std::io::stdin().lock()).map_err(|error| {
+                vec![
+                    Error::input("cannot read the Document of the recipes from standard input")
+                        .help("run this through `cargo xtask`")
+                        .caused_by(error),
+                ]
+            })?;
+        graph::sound(&document)?;
         Ok(Self { document, names, builder, drivers })
     }
 

@@ -70,19 +70,9 @@ impl Graph {
     /// of its last layer, as an AMI is; then [`Session::publish`](crate::driver::Session::publish) makes it.
     ///
     /// # Errors
-    /// When the Document is of another version, or its recipes have mistakes: all of them.
+    /// As [`sound`] finds them.
     pub fn new(document: Document, publishes: bool) -> Result<Self, Vec<Error>> {
-        if document.version() != Version::CURRENT {
-            let message = format!(
-                "the recipes speak version {} of the Document, this host speaks {}",
-                document.version().0,
-                Version::CURRENT.0
-            );
-            return Err(vec![Error::input(message).help("build both from one checkout of Kiln")]);
-        }
-        if !document.problems().is_empty() {
-            return Err(document.problems().iter().map(problem).collect());
-        }
+        sound(&document)?;
         let mut nodes = DiGraph::new();
         let mut images: Vec<ImageEntry> = Vec::new();
         for mut image in document.into_images() {
@@ -253,6 +243,25 @@ fn base_origin(base: &BaseNode, image: &Origin) -> Origin {
         BaseNode::Ami(base) => base.origin.clone(),
         BaseNode::Scratch(origin) => origin.clone(),
         BaseNode::Image(_) => image.clone(),
+    }
+}
+
+/// Whether anything may be done with a Document.
+///
+/// # Errors
+/// When it is of another version, or its recipes have mistakes: all of them.
+pub fn sound(document: &Document) -> Result<(), Vec<Error>> {
+    if document.version() != Version::CURRENT {
+        let message = format!(
+            "the recipes speak version {} of the Document, this host speaks {}",
+            document.version().0,
+            Version::CURRENT.0
+        );
+        return Err(vec![Error::input(message).help("build both from one checkout of Kiln")]);
+    }
+    match document.problems() {
+        [] => Ok(()),
+        problems => Err(problems.iter().map(problem).collect()),
     }
 }
 

@@ -89,8 +89,13 @@ impl Driver for Amazon {
         Ok(Some(Box::new(open(at).await?.deployer())))
     }
 
-    async fn state(&self, address: &str, lease_time: Duration) -> Result<Box<dyn State>, Error> {
-        state::open(address, lease_time).await
+    async fn state(
+        &self,
+        address: &str,
+        project: &str,
+        lease_time: Duration,
+    ) -> Result<Box<dyn State>, Error> {
+        state::open(address, project, lease_time).await
     }
 }
 

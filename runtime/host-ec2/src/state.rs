@@ -6,12 +6,16 @@ use kiln_state::{Address, Bucket, Credential, Credentials, Shared};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The state at an address, asked as every AWS tool would ask where it is a bucket.
+/// A project's part of the state at an address, asked as every AWS tool would ask where it is a bucket.
 ///
 /// # Errors
 /// When it is no address, or the bucket cannot be found.
-pub(crate) async fn open(address: &str, lease_time: Duration) -> Result<Box<dyn State>, Error> {
-    Ok(Box::new(match Address::parse(address)? {
+pub(crate) async fn open(
+    address: &str,
+    project: &str,
+    lease_time: Duration,
+) -> Result<Box<dyn State>, Error> {
+    Ok(Box::new(match Address::parse(address)?.of(project) {
         Address::Folder(path) => Shared::in_folder(path, lease_time),
         Address::Bucket { name, prefix, region } => {
             let storage = Storage::find().await;

@@ -52,6 +52,20 @@ impl Address {
         let prefix = prefix.trim_matches('/').to_owned();
         Ok(Self::Bucket { name: name.to_owned(), prefix, region })
     }
+
+    /// The part of it that is a project's own.
+    #[must_use]
+    pub fn of(self, project: &str) -> Self {
+        match self {
+            Self::Folder(path) => Self::Folder(path.join(project)),
+            Self::Bucket { name, prefix, region } => {
+                let parts = [prefix.as_str(), project];
+                let prefix =
+                    parts.iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>();
+                Self::Bucket { name, prefix: prefix.join("/"), region }
+            }
+        }
+    }
 }
 
 impl std::fmt::Display for Address {
@@ -81,6 +95,18 @@ mod tests {
         assert_eq!(parse("s3://b/team/kiln/"), bucket("b", "team/kiln", None));
         assert_eq!(parse("s3://b/x?region=eu-west-1"), bucket("b", "x", Some("eu-west-1")));
         assert_eq!(parse("s3://b/x?region=eu-west-1").to_string(), "s3://b/x");
+    }
+
+    #[test]
+    fn each_project_has_a_part_of_its_own() {
+        let of = |text| Address::parse(text).unwrap().of("shop").to_string();
+        assert_eq!(of("/var/lib/state"), "/var/lib/state/shop");
+        assert_eq!(of("s3://b"), "s3://b/shop");
+        assert_eq!(of("s3://b/team/"), "s3://b/team/shop");
+        let there = Address::parse("s3://b?region=eu-west-1").unwrap().of("shop");
+        assert!(
+            matches!(there, Address::Bucket { region: Some(region), .. } if region == "eu-west-1")
+        );
     }
 
     #[test]

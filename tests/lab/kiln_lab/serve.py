@@ -110,7 +110,7 @@ def _up(options: argparse.Namespace, state: Path, roots: dict[str, Path], ends: 
         "cidr": network.cidr,
         "bridge": network.bridge,
         "state": str(state),
-        "environment": server.environment,
+        "environment": server.environment | {"KILN_STATE": str(_deployments(state))},
     }
     return server, lab
 
@@ -121,6 +121,17 @@ def publish(region: LabBackend, roots: dict[str, Path]) -> None:
         image = base_images.register(region, suite, root, ARCHITECTURE)
         if platform.machine() == "x86_64":
             base_images.register_foreign(region, image, OTHER[ARCHITECTURE])
+
+
+def _deployments(state: Path) -> Path:
+    """Where Kiln keeps in mind what was deployed in this lab: gone with it, so that none of it is looked for in an account. It
+    belongs to whoever brought the lab up.
+    """
+    folder = state / "deployments"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    os.chown(folder, int(os.environ.get("SUDO_UID", "0")), int(os.environ.get("SUDO_GID", "0")))
+    return folder
 
 
 class Exits:

@@ -47,7 +47,6 @@ impl Commands<'_> {
         command.args(arguments).args(["--builder", "ec2"]);
         command.arg("--store").arg(self.folder.join("store"));
         command.arg("--lock-file").arg(self.folder.join("kiln.lock"));
-        command.env("KILN_STATE", self.folder.join("deployments"));
         self.cloud.point(&mut command);
         command.current_dir(self.folder).stdin(self.document(recipes)?);
         Ok(command)

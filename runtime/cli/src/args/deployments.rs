@@ -5,8 +5,9 @@ use std::time::Duration;
 /// Where deployments are kept in mind, and how long is waited for others.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct StateArgs {
-    /// Leases and history of deployments: a folder, or `s3://bucket/prefix` [default: `deployments` in the store]
-    #[arg(long, env = "KILN_STATE", value_name = "PLACE")]
+    /// Leases and history of deployments: a folder, or `s3://bucket/prefix`; each project has its part of it
+    /// [default: `deployments` in the store]
+    #[arg(long, env = "KILN_STATE", value_name = "ADDRESS")]
     pub(crate) state: Option<String>,
 }
 

@@ -50,7 +50,7 @@ pub(crate) async fn execute(args: &Args, recipes: Recipes<'_>, report: &Report) 
     }
 }
 
-/// The state of deployments: where the arguments say, else beside the store. `lease_time`: for who changes something.
+/// The state of the project's deployments: where the arguments say, else beside the store. `lease_time`: for who changes something.
 async fn state(
     global: &Global,
     args: &StateArgs,
@@ -62,6 +62,7 @@ async fn state(
         _ => global.store.join("deployments").display().to_string(),
     };
     let driver = recipes.driver_named(EC2)?;
-    let state = driver.state(&address, lease_time.unwrap_or_default()).await;
+    let project = recipes.document.project();
+    let state = driver.state(&address, project, lease_time.unwrap_or_default()).await;
     state.map_err(|error| vec![error])
 }

@@ -1,12 +1,13 @@
 use crate::args::{Format, Global, Look};
-use crate::deployments::{Region, elsewhere, join_all, json, regions};
+use crate::deployments::{Region, elsewhere, join_all, json, regions, shown_moment};
 use crate::exit::{Ended, Exit};
 use crate::recipes::Recipes;
 use crate::report::Report;
 use kiln::TargetNode;
 use kiln_engine::Error;
-use kiln_engine::driver::{Generation, Observed, Server, ServerHealth};
+use kiln_engine::driver::{Generation, Intent, Observed, Server, ServerHealth};
 use serde_json::json;
+use std::collections::BTreeMap;
 use tokio::sync::watch;
 
 /// What runs, as it is now.
@@ -18,12 +19,21 @@ pub(crate) async fn execute(
 ) -> Ended {
     // Ctrl-C ends what only looks.
     let (_never, interrupted) = watch::channel(false);
-    let regions = look(global, &args.names, &recipes, &interrupted).await?;
+    let state = super::state(global, &args.state, None, &recipes).await?;
+    let look = look(global, &args.names, &recipes, &interrupted);
+    let (regions, begun) = tokio::join!(look, state.intents());
+    let regions = regions?;
+    let begun = begun.unwrap_or_else(|error| {
+        // What runs is no secret to who may not read the state.
+        report.warning(&format!("cannot say what was begun: {}", error.chain()));
+        BTreeMap::new()
+    });
     let all = rows(&regions, &args.names);
     match global.format {
-        Format::Text => text(&all, regions.len() > 1, report),
+        Format::Text => text(&all, &begun, regions.len() > 1, report),
         Format::Json => {
-            let deployments: Vec<_> = all.iter().map(document).collect();
+            let deployments: Vec<_> =
+                all.iter().map(|row| document(row, begun.get(row.name))).collect();
             report.document(&json!({ "version": json::VERSION, "deployments": deployments }));
         }
     }
@@ -111,7 +121,7 @@ pub(super) fn rows<'a>(regions: &'a [Region<'_>], names: &[String]) -> Vec<Row<'
     rows
 }
 
-fn text(rows: &[Row<'_>], several: bool, report: &Report) {
+fn text(rows: &[Row<'_>], begun: &BTreeMap<String, Intent>, several: bool, report: &Report) {
     if rows.is_empty() {
         report.text("there are no deployments");
     }
@@ -128,6 +138,12 @@ fn text(rows: &[Row<'_>], several: bool, report: &Report) {
             (true, true) => "nothing runs".into(),
         };
         report.text(&format!("{name}{place}  {state}{note}"));
+        if let Some(Intent { generation, holder, at, .. }) = begun.get(*name) {
+            let (command, who, since) = (&holder.command, &holder.who, shown_moment(*at));
+            report.text(&format!(
+                "  not ended: `{command}` by {who} since {since}, generation {generation}"
+            ));
+        }
         generations.iter().rev().for_each(|one| generation(one, report));
         for (key, value) in observed.iter().flat_map(|found| &found.outputs) {
             report.text(&format!("  {key} = {value}"));
@@ -153,7 +169,7 @@ fn generation(generation: &Generation, report: &Report) {
     }
 }
 
-fn document(row: &Row<'_>) -> serde_json::Value {
+fn document(row: &Row<'_>, begun: Option<&Intent>) -> serde_json::Value {
     let Row { name, place, declared, observed } = row;
     json!({
         "deployment": name,
@@ -162,5 +178,8 @@ fn document(row: &Row<'_>) -> serde_json::Value {
         "front": observed.map(|found| &found.front),
         "generations": observed.map_or(&[][..], |found| &found.generations),
         "outputs": observed.map(|found| &found.outputs),
+        "unfinished": begun.map(|Intent { generation, holder, at, .. }| {
+            json!({ "generation": generation, "who": holder.who, "command": holder.command, "at": at })
+        }),
     })
 }

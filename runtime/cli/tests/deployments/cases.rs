@@ -1,6 +1,6 @@
 use crate::host::Project;
 use kiln::prelude::*;
-use kiln_engine::driver::{Holder, State};
+use kiln_engine::driver::{Capacity, Holder, Intent, State};
 use std::time::Duration;
 
 type Case = (&'static str, fn());
@@ -19,6 +19,7 @@ pub const ALL: &[Case] = &[
     ("a_rollback_gives_the_traffic_back_and_history_tells", rollback),
     ("what_is_not_in_the_recipes_is_shown_left_alone_and_destroyed_by_name", orphan),
     ("somebody_who_deploys_the_same_is_named", held),
+    ("what_was_begun_and_has_not_ended_is_in_the_status", begun),
     ("events_are_lines_of_json_and_end_with_a_summary", events),
 ];
 
@@ -94,7 +95,7 @@ fn many() {
         number: 1,
         launch: Default::default(),
         running: Default::default(),
-        capacity: kiln_engine::driver::Capacity { min: 2, desired: 2, max: 2 },
+        capacity: Capacity { min: 2, desired: 2, max: 2 },
         attached: true,
     };
     let one = project.run(of([project.deployment("d0", "t3.micro")]), &["deploy", "--yes"]);
@@ -255,8 +256,10 @@ fn held() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (who, run) = ("ann@desk".to_owned(), "another".to_owned());
     let holder = Holder { who, run, command: "deploy production".into() };
-    let state =
-        kiln_state::Shared::in_folder(project.path("store/deployments"), Duration::from_secs(60));
+    let state = kiln_state::Shared::in_folder(
+        project.path("store/deployments/shop"),
+        Duration::from_secs(60),
+    );
     let lease = runtime.block_on(state.lease("production", &holder, Duration::ZERO)).unwrap();
     let document = || of([project.deployment("production", "t3.micro")]);
     let ran = project.run(document(), &["deploy", "--yes"]).ended(1);
@@ -269,6 +272,33 @@ fn held() {
     runtime.block_on(lease.release()).unwrap();
     project.run(document(), &["deploy", "--yes", "--lock-timeout", "5"]).ended(0);
     assert_eq!(project.world().groups.len(), 1);
+}
+
+fn begun() {
+    let project = Project::new();
+    let document = || of([project.deployment("production", "t3.micro")]);
+    project.run(document(), &["deploy", "--yes"]).ended(0);
+    let status = |args: &[&str]| project.run(document(), &[&["status"], args].concat()).ended(0);
+    assert!(!status(&[]).stdout.contains("not ended"));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let path = project.path("store/deployments/shop");
+    let state = kiln_state::Shared::in_folder(path, Duration::from_secs(60));
+    let (who, run) = ("ann@desk".to_owned(), "another".to_owned());
+    let holder = Holder { who, run, command: "deploy production".into() };
+    runtime.block_on(async {
+        let lease = state.lease("production", &holder, Duration::ZERO).await.unwrap();
+        let ending = state.history("production").await.unwrap().remove(0);
+        let capacity = Capacity { min: 2, desired: 2, max: 2 };
+        let (image, from) = (ending.image.clone(), vec![1]);
+        let intent = Intent { generation: 2, from, image, capacity, holder, at: 60, ending };
+        lease.intend(Some(&intent)).await.unwrap();
+    });
+    let said = status(&[]).stdout;
+    let line =
+        "not ended: `deploy production` by ann@desk since 1970-01-01 00:01:00 UTC, generation 2";
+    assert!(said.contains(line), "{said}");
+    let json = status(&["--format", "json"]).json();
+    assert_eq!(json["deployments"][0]["unfinished"]["who"], "ann@desk");
 }
 
 fn events() {

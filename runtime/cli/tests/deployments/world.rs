@@ -6,6 +6,7 @@ use kiln_engine::key::Target;
 use kiln_engine::{CacheKey, Error};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -32,12 +33,12 @@ pub struct Group {
 }
 
 impl World {
-    pub fn read(path: impl AsRef<std::path::Path>) -> Self {
+    pub fn read(path: impl AsRef<Path>) -> Self {
         let text = std::fs::read(path).unwrap_or_default();
         serde_json::from_slice(&text).unwrap_or_default()
     }
 
-    pub fn write(&self, path: impl AsRef<std::path::Path>) {
+    pub fn write(&self, path: impl AsRef<Path>) {
         std::fs::write(path, serde_json::to_vec(self).unwrap()).unwrap();
     }
 }
@@ -104,8 +105,14 @@ impl Driver for Fake {
         Ok(Some(Box::new(Servers { here })))
     }
 
-    async fn state(&self, address: &str, lease_time: Duration) -> Result<Box<dyn State>, Error> {
-        Ok(Box::new(kiln_state::Shared::in_folder(address.into(), lease_time)))
+    async fn state(
+        &self,
+        address: &str,
+        project: &str,
+        lease_time: Duration,
+    ) -> Result<Box<dyn State>, Error> {
+        let path = Path::new(address).join(project);
+        Ok(Box::new(kiln_state::Shared::in_folder(path, lease_time)))
     }
 }
 
