@@ -254,6 +254,7 @@ fn desired(nodes: Vec<DeploymentNode>, keyed: &KeyedGraph, plan: &Plan) -> Vec<D
                 key: Some(key.to_string()),
                 layers: chain.into_iter().map(layer).collect(),
                 artifact: ArtifactState::Baked(artifact.id.clone()),
+                baked_for: None,
             }
         })
         .collect();

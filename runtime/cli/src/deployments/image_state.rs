@@ -34,14 +34,16 @@ pub(super) fn of(project: &Project<'_>, plan: &Plan, entry: &ImageEntry) -> Imag
         key: key(&entry.tip).map(|key| key.to_string()),
         layers: layers(project, &chain, key),
         artifact,
+        baked_for: None,
     }
 }
 
-/// An image after a bake; `None` when it was not made.
+/// An image after a bake, and why that was; `None` when it was not made.
 pub(super) fn after(
     project: &Project<'_>,
     outcome: &Outcome,
     entry: &ImageEntry,
+    baked_for: Option<String>,
 ) -> Option<ImageState> {
     let artifact = outcome.artifact(entry.tip)?.id.clone();
     let key = |index: &NodeIndex| outcome.key(*index);
@@ -50,6 +52,7 @@ pub(super) fn after(
         key: key(&entry.tip).map(|key| key.to_string()),
         layers: layers(project, &chain(project, entry.tip), key),
         artifact: ArtifactState::Baked(artifact),
+        baked_for,
     })
 }
 

@@ -6,7 +6,7 @@ use crate::recipes::Recipes;
 use kiln::DeploymentNode;
 use kiln_engine::Error;
 use kiln_engine::bake::Outcome;
-use kiln_engine::deploy::{Desired, ImageState};
+use kiln_engine::deploy::{ArtifactState, Desired, ImageState};
 use kiln_engine::driver::{Deployer, Observed};
 use kiln_engine::key::Target;
 use kiln_engine::plan::Plan;
@@ -43,10 +43,14 @@ impl Baking<'_> {
         Some(image_state::of(&self.project, self.plan.as_ref()?, entry))
     }
 
-    /// The state of an image here, after a bake; `None` when it was not made.
+    /// The state of an image here, after a bake of what was planned; `None` when it was not made.
     pub(crate) fn baked(&self, name: &str, outcome: &Outcome) -> Option<ImageState> {
         let entry = self.project.images().find(|entry| entry.image.name == name)?;
-        image_state::after(&self.project, outcome, entry)
+        let baked_for = match self.image(name)?.artifact {
+            ArtifactState::AfterBake { why } => Some(why),
+            ArtifactState::Baked(_) => None,
+        };
+        image_state::after(&self.project, outcome, entry, baked_for)
     }
 
     /// How many nodes are missing.
@@ -67,10 +71,6 @@ pub(crate) async fn regions<'a>(
     interrupted: &watch::Receiver<bool>,
 ) -> Result<Vec<Region<'a>>, Vec<Error>> {
     let document = &recipes.document;
-    if let [_, ..] = document.problems() {
-        // As every other command reports them.
-        Project::read_recipes(global, &recipes.of(&[]), false)?;
-    }
     let mut sites: Vec<(Target, &'a dyn Driver, Vec<DeploymentNode>)> = Vec::new();
     let mut errors = Vec::new();
     for node in wanted(recipes)? {

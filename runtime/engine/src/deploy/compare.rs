@@ -122,6 +122,9 @@ fn image_change(goal: &Goal<'_>, runs: &Generation, entry: Option<&HistoryEntry>
         ArtifactState::AfterBake { why } => return why.clone(),
         ArtifactState::Baked(artifact) => artifact,
     };
+    if let Some(why) = &goal.image.baked_for {
+        return why.clone();
+    }
     let Some(entry) = entry else { return format!("`{}` became `{artifact}`", runs.image) };
     if goal.image.key.as_deref() == Some(&entry.image_key) {
         return "it was baked again".into();

@@ -21,6 +21,8 @@ pub struct ImageState {
     pub layers: Vec<LayerKey>,
     /// What servers start from.
     pub artifact: ArtifactState,
+    /// Why this run has baked it, in the words of [`ArtifactState::AfterBake`]; `None` where it was there, or is not yet.
+    pub baked_for: Option<String>,
 }
 
 /// A layer of an image and its key.

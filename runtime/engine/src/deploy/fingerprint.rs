@@ -8,7 +8,7 @@ use kiln::{Health, Replicas, Strategy};
 /// Of what is declared, in so far as a deploy depends on it: not where it is written, nor what is only for people.
 pub(super) fn recipe(goal: &Goal<'_>) -> Digest {
     let mut hash = Fields::default();
-    let ImageState { name, key, layers: _, artifact } = &*goal.image;
+    let ImageState { name, key, layers: _, artifact, baked_for: _ } = &*goal.image;
     hash.text(name);
     hash.text(key.as_deref().unwrap_or_default());
     match artifact {

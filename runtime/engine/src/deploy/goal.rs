@@ -34,6 +34,7 @@ impl<'a> Goal<'a> {
             key: Some(entry.image_key.clone()),
             layers: layers.collect(),
             artifact: ArtifactState::Baked(entry.image.clone()),
+            baked_for: None,
         };
         Self { node: Cow::Owned(node), image: Cow::Owned(image), declared }
     }

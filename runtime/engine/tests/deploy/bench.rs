@@ -73,6 +73,7 @@ pub fn desired(node: &DeploymentNode, version: u32) -> Desired {
         key: Some(format!("key-{version}")),
         layers: layers.map(layer).to_vec(),
         artifact: ArtifactState::Baked(format!("ami-{version}")),
+        baked_for: None,
     };
     Desired { node: node.clone(), image }
 }

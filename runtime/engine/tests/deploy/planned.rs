@@ -47,6 +47,18 @@ fn another_image_rolls_and_says_which_layer() {
 }
 
 #[test]
+fn what_was_baked_for_a_deploy_is_deployed_and_remembered_for_the_reason_that_was_planned() {
+    let node = node("web", 2, RED_BLACK);
+    let bench = deployed(&desired(&node, 1));
+    let mut baked = desired(&node, 2);
+    let why = "layer `site`: `site/index.html` changed";
+    baked.image.baked_for = Some(why.to_owned());
+    bench.deploy(std::slice::from_ref(&baked)).unwrap();
+    let history = bench.memory.lock().histories["web"].clone();
+    assert_eq!(history[1].why, format!("image: web changed: {why}"));
+}
+
+#[test]
 fn another_launch_configuration_rolls() {
     let mut wanted = desired(&node("web", 2, RED_BLACK), 1);
     let bench = deployed(&wanted);
