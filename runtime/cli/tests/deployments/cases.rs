@@ -3,7 +3,7 @@ use kiln::prelude::*;
 use kiln_engine::driver::{Capacity, Holder, Intent, State};
 use std::time::Duration;
 
-type Case = (&'static str, fn());
+pub type Case = (&'static str, fn());
 
 pub const ALL: &[Case] = &[
     ("a_plan_says_what_becomes_of_each_deployment_and_why", plans),

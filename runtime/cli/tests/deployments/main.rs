@@ -9,6 +9,7 @@
 
 mod cases;
 mod host;
+mod places;
 mod world;
 
 use std::process::ExitCode;
@@ -20,7 +21,8 @@ fn main() -> ExitCode {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|part| name.contains(part));
-    let chosen: Vec<_> = cases::ALL.iter().filter(|(name, _)| is_wanted(name)).collect();
+    let all = || cases::ALL.iter().chain(places::ALL);
+    let chosen: Vec<_> = all().filter(|(name, _)| is_wanted(name)).collect();
     println!("\nrunning {} tests", chosen.len());
     let mut failed = 0;
     for (name, case) in &chosen {
@@ -29,7 +31,7 @@ fn main() -> ExitCode {
         println!("test {name} ... {}", if ended.is_ok() { "ok" } else { "FAILED" });
     }
     let result = if failed == 0 { "ok" } else { "FAILED" };
-    let (passed, left) = (chosen.len() - failed, cases::ALL.len() - chosen.len());
+    let (passed, left) = (chosen.len() - failed, all().count() - chosen.len());
     println!(
         "\ntest result: {result}. {passed} passed; {failed} failed; 0 ignored; 0 measured; {left} filtered out; \
          finished in 0.00s\n"

@@ -34,7 +34,7 @@ pub struct Memory {
 
 #[derive(Default)]
 pub struct State {
-    index: BTreeMap<CacheKey, Artifact>,
+    pub index: BTreeMap<CacheKey, Artifact>,
     pub calls: Vec<String>,
     /// How often artifacts were looked up.
     pub looked_up: usize,
@@ -267,6 +267,7 @@ pub struct Bench {
     pub memory: Memory,
     pub resolve: Resolve,
     pub on_error: OnError,
+    pub target: Target,
 }
 
 /// What one bake said and did.
@@ -298,6 +299,7 @@ impl Bench {
             memory: Memory::new(),
             resolve: Resolve::Everything,
             on_error: OnError::Cleanup,
+            target: target(),
         }
     }
 
@@ -324,7 +326,8 @@ impl Bench {
         let graph = Graph::new(document, self.memory.publishes)?;
         let wanted: Vec<_> = graph.indices().collect();
         let inputs = Inputs::new(store.inputs());
-        let keyed = KeyedGraph::new(graph, &wanted, target(), &inputs, &lock, no_layouts)?;
+        let target = self.target.clone();
+        let keyed = KeyedGraph::new(graph, &wanted, target, &inputs, &lock, no_layouts)?;
         Ok((keyed, store, lock))
     }
 
