@@ -2,24 +2,15 @@ use crate::aws::Refusal;
 use kiln::Origin;
 use kiln_engine::{Error, ErrorKind};
 
+/// Of a deploy or of a rollback: only the one can bake it.
+const NO_IMAGE: &str = "the AMI was deregistered, or is of another region: a deploy bakes it again, a rollback can go to another generation with `--to`";
+
 /// Codes, or parts of messages, of refusals that name what a deployment declares, and what to do about each. The
 /// first that fits is taken.
 const REMEDIES: [(&str, ErrorKind, &str); 25] = [
-    (
-        "InvalidAMIID",
-        ErrorKind::Input,
-        "the AMI was deregistered, or is of another region: `cargo xtask bake` makes it again",
-    ),
-    (
-        "AMI cannot be found",
-        ErrorKind::Input,
-        "the AMI was deregistered, or is of another region: `cargo xtask bake` makes it again",
-    ),
-    (
-        "The image id",
-        ErrorKind::Input,
-        "the AMI was deregistered, or is of another region: `cargo xtask bake` makes it again",
-    ),
+    ("InvalidAMIID", ErrorKind::Input, NO_IMAGE),
+    ("AMI cannot be found", ErrorKind::Input, NO_IMAGE),
+    ("The image id", ErrorKind::Input, NO_IMAGE),
     (
         "InvalidSubnet",
         ErrorKind::Input,
@@ -170,7 +161,8 @@ mod tests {
                 "The subnet ID 'subnet-1' does not exist",
                 "subnets of this region",
             ),
-            ("ValidationError", "The image id '[ami-1]' does not exist", "bake"),
+            ("ValidationError", "The image id '[ami-1]' does not exist", "a deploy bakes it again"),
+            ("InvalidAMIID.NotFound", "The image id '[ami-1]' does not exist", "with `--to`"),
             (
                 "ValidationError",
                 "At least two subnets in two different Availability Zones must be specified",

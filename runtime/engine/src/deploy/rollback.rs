@@ -1,7 +1,7 @@
 use super::compare::wanted;
 use super::goal::Goal;
 use super::recover::Recovered;
-use super::replace::Replacement;
+use super::replace::{Replacement, and};
 use super::turn::{Reading, Turn};
 use crate::Error;
 use crate::driver::{Capacity, HistoryEntry};
@@ -35,7 +35,17 @@ impl Turn<'_> {
                 Replacement { to, kept, action: "rollback", why: vec![why], at: self.at }
             }
         };
-        self.replace(&goal, &reading, replacement).await
+        let kept = replacement.kept;
+        let ready: Vec<String> =
+            standing.warm().iter().map(|warm| warm.number.to_string()).collect();
+        let ended = self.replace(&goal, &reading, replacement).await;
+        match kept || ready.is_empty() {
+            true => ended,
+            false => ended.map_err(|error| {
+                let ready = ready.join(" and ");
+                and(error, &format!("generation {ready} is kept: `--to` can go there at once"))
+            }),
+        }
     }
 
     /// What the history says of the generation that is asked for.

@@ -1,5 +1,6 @@
 use super::goal::Goal;
 use super::turn::{Turn, healthy};
+use super::unhealthy::Missed;
 use crate::Error;
 use crate::driver::{Capacity, Generation, Launch, Waited};
 use crate::event::DeployPhase;
@@ -163,7 +164,7 @@ impl<'a> Switch<'a> {
             };
             let waited = self.turn.watch(self.node, self.to, within(self.node), &enough).await?;
             if let Waited::OutOfTime(last) = waited {
-                return Err(self.unhealthy(last.as_ref(), needed).await);
+                return Err(self.unhealthy(last.as_ref(), needed, Missed::Within).await);
             }
         }
         self.turn.resize(self.node, self.to, capacity).await
@@ -207,7 +208,7 @@ impl<'a> Switch<'a> {
         let left = deadline.saturating_duration_since(Instant::now());
         match self.turn.watch(self.node, self.to, left, &enough).await? {
             Waited::Seen(seen) => Ok(seen),
-            Waited::OutOfTime(last) => Err(self.unhealthy(last.as_ref(), of).await),
+            Waited::OutOfTime(last) => Err(self.unhealthy(last.as_ref(), of, Missed::Within).await),
         }
     }
 
@@ -224,7 +225,7 @@ impl<'a> Switch<'a> {
         let soak = Duration::from_millis(ms);
         match self.turn.watch(self.node, self.to, soak, &falls_ill).await? {
             Waited::OutOfTime(_) => Ok(()),
-            Waited::Seen(last) => Err(self.unhealthy(last.as_ref(), of).await),
+            Waited::Seen(last) => Err(self.unhealthy(last.as_ref(), of, Missed::Soak(soak)).await),
         }
     }
 

@@ -177,7 +177,9 @@ fn servers_that_fall_ill_while_they_soak_are_undone() {
             run.deploy(&[work]).await
         })
         .unwrap();
-    assert!(matches!(outcomes.remove("web"), Some(Outcome::Failed(_))));
+    let Some(Outcome::Failed(error)) = outcomes.remove("web") else { panic!("{outcomes:?}") };
+    let text = error.to_string();
+    assert!(text.contains("did not stay healthy for 2 s: 1 of 2 servers"), "{text}");
     assert_eq!(bench.world.numbers("web"), (vec![1], vec![]));
     unbroken(&bench);
 }

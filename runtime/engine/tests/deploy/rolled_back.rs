@@ -76,3 +76,18 @@ fn destroyed_is_gone_and_its_numbers_are_not_given_again() {
     assert_eq!(bench.plan(&wanted).deployments[0].change, Change::Create { to: 2 });
     assert!(matches!(bench.rollback("web", None), Some(Outcome::Deployed { generation: 2 })));
 }
+
+#[test]
+fn a_rollback_to_what_cannot_be_made_again_says_where_one_can_go_at_once() {
+    let bench = deployed(RED_BLACK, 2);
+    for version in [2, 3] {
+        bench.deploy(&[desired(&node("web", 2, RED_BLACK), version)]).unwrap();
+    }
+    // Its image is gone, so it is never healthy.
+    bench.world.lock().sick.insert("ami-1".into());
+    let Some(Outcome::Failed(error)) = bench.rollback("web", Some(1)) else { panic!() };
+    let help = error.help_text().unwrap();
+    assert!(help.contains("generation 3 serves as before"), "{help}");
+    assert!(help.ends_with("generation 2 is kept: `--to` can go there at once"), "{help}");
+    unbroken(&bench);
+}
