@@ -9,7 +9,7 @@ from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
-from .bases import clear, used
+from .bases import clear, use
 from .errors import LabError
 
 # Beside the required packages. The official image has more of them, which no recipe should count on.
@@ -61,13 +61,14 @@ def debian(cache: Path, suite: str, say: Callable[[str], None]) -> Path:
     name = f"debian-{suite}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
     bases = cache / "bases"
     bases.mkdir(parents=True, exist_ok=True)
-    with used(bases, name) as root:
-        if not root.is_dir():
-            say(f"making the base image of {suite}: about a minute, once")
-            _make(bases / f"{name}.part", suite, script)
-            (bases / f"{name}.part").rename(root)
-            clear(bases, suite, say)
-    return root
+
+    def make(root: Path) -> None:
+        say(f"making the base image of {suite}: about a minute, once")
+        _make(bases / f"{name}.part", suite, script)
+        (bases / f"{name}.part").rename(root)
+        clear(bases, suite, say)
+
+    return use(bases, name, make)
 
 
 def _make(root: Path, suite: str, script: str) -> None:

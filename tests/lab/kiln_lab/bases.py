@@ -9,8 +9,7 @@ import fcntl
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 KEPT = 3
@@ -19,25 +18,29 @@ KEPT = 3
 _used: dict[Path, int] = {}
 
 
-@contextmanager
-def used(bases: Path, name: str) -> Iterator[Path]:
-    """The place of base `name`, for this process alone while the context lasts; from then on nobody removes it as long as
-    the process lives.
+def use(bases: Path, name: str, make: Callable[[Path], None]) -> Path:
+    """The base of this name: as long as this process lives, nobody removes it. One that is not there is made by `make(place)`,
+    by one process at a time.
     """
     root = bases / name
-    lock = _lock(root, fcntl.LOCK_EX)
-    assert lock is not None, "it is waited for"
-    try:
-        yield root
-        os.utime(lock)
-        fcntl.flock(lock, fcntl.LOCK_SH)
-    except BaseException:
+    # Whoever uses it has it beside others; alone only who makes it, or removes it.
+    lock = _lock(root, fcntl.LOCK_SH)
+    if not root.is_dir():
         os.close(lock)
-        raise
+        lock = _lock(root, fcntl.LOCK_EX)
+        try:
+            if not root.is_dir():
+                make(root)
+            fcntl.flock(lock, fcntl.LOCK_SH)
+        except BaseException:
+            os.close(lock)
+            raise
+    os.utime(lock)
     before = _used.get(root)
     _used[root] = lock
     if before is not None:
         os.close(before)
+    return root
 
 
 def clear(bases: Path, suite: str, say: Callable[[str], None]) -> None:
@@ -50,8 +53,9 @@ def clear(bases: Path, suite: str, say: Callable[[str], None]) -> None:
             found[matched[1]] = lock.stat().st_mtime if lock.exists() else 0.0
     for name in sorted(found, key=lambda name: found[name], reverse=True)[KEPT:]:
         root = bases / name
-        lock = _lock(root, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if lock is None:
+        try:
+            lock = _lock(root, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
             continue
         try:
             if root.is_dir():
@@ -69,17 +73,17 @@ def clear(bases: Path, suite: str, say: Callable[[str], None]) -> None:
             os.close(lock)
 
 
-def _lock(root: Path, how: int) -> int | None:
-    """The lock of a base; `None` when it is not to be had at once and `how` does not wait."""
+def _lock(root: Path, how: int) -> int:
+    """The lock of a base. Raises `BlockingIOError` when it is not to be had at once and `how` does not wait."""
     path = root.with_suffix(".lock")
     while True:
         lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, how)
-        except BlockingIOError:
+            # Who removes a base removes its lock: what was waited for may be nobody's any more.
+            if path.exists() and os.path.samestat(os.fstat(lock), path.stat()):
+                return lock
+        except BaseException:
             os.close(lock)
-            return None
-        # Who removes a base removes its lock: what was waited for may be nobody's any more.
-        if path.exists() and os.path.samestat(os.fstat(lock), path.stat()):
-            return lock
+            raise
         os.close(lock)

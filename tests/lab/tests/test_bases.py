@@ -10,14 +10,13 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from kiln_lab.bases import KEPT, clear, used
+from kiln_lab.bases import KEPT, clear, use
 
 # Uses a base until its input ends.
 USER = """
 import pathlib, sys
-from kiln_lab.bases import used
-with used(pathlib.Path(sys.argv[1]), sys.argv[2]):
-    pass
+from kiln_lab.bases import use
+use(pathlib.Path(sys.argv[1]), sys.argv[2], None)
 print("used", flush=True)
 sys.stdin.read()
 """
@@ -57,28 +56,51 @@ class Bases(unittest.TestCase):
         (self.folder / "notes").mkdir()
         self.assertEqual(self.clear(), [*names[1:], other, "notes"])
 
-    def test_one_that_is_made_anew_counts_as_used(self) -> None:
-        names = [self.base(number) for number in range(1, 2 + KEPT)]
-        with used(self.folder, names[0]):
-            pass
-        self.assertEqual(self.clear(), [names[0], *names[2:]])
-
-    def test_one_that_a_living_process_uses_stays_until_it_ends(self) -> None:
-        names = [self.base(number) for number in range(1, 2 + KEPT)]
+    def user(self, name: str) -> subprocess.Popen[bytes]:
+        """A process that uses a base."""
         user = subprocess.Popen(
-            [sys.executable, "-c", USER, str(self.folder), names[0]],
+            [sys.executable, "-c", USER, str(self.folder), name],
             cwd=Path(__file__).resolve().parent.parent,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
         assert user.stdin is not None and user.stdout is not None
+        self.addCleanup(user.wait)
+        self.addCleanup(user.stdin.close)
         self.addCleanup(user.stdout.close)
         self.assertEqual(user.stdout.readline(), b"used\n")
+        return user
+
+    def test_one_that_is_not_there_is_made_once(self) -> None:
+        made: list[Path] = []
+
+        def make(root: Path) -> None:
+            made.append(root)
+            root.mkdir()
+
+        for _ in range(2):
+            use(self.folder, "debian-bookworm-000000000001", make)
+        self.assertEqual(made, [self.folder / "debian-bookworm-000000000001"])
+
+    def test_one_that_a_living_process_uses_stays_until_it_ends(self) -> None:
+        names = [self.base(number) for number in range(1, 2 + KEPT)]
+        # Several may use one at the same time.
+        users = [self.user(names[0]), self.user(names[0])]
         os.utime(self.folder / f"{names[0]}.lock", (0, 0))
-        self.assertEqual(self.clear(), names)
+        for user in users:
+            self.assertEqual(self.clear(), names)
+            assert user.stdin is not None
+            user.stdin.close()
+            user.wait()
+        self.assertEqual(self.clear(), names[1:])
+
+    def test_one_that_was_used_again_is_not_the_one_that_goes(self) -> None:
+        names = [self.base(number) for number in range(1, 2 + KEPT)]
+        user = self.user(names[0])
+        assert user.stdin is not None
         user.stdin.close()
         user.wait()
-        self.assertEqual(self.clear(), names[1:])
+        self.assertEqual(self.clear(), [names[0], *names[2:]])
 
 
 if __name__ == "__main__":
