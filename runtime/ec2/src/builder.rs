@@ -1,5 +1,6 @@
 use crate::aws::Aws;
 use crate::base::{self, BaseImage};
+use crate::deploy::Answers;
 use crate::files::Files;
 use crate::index::{self, Layer};
 use crate::launch::{Launch, Start};
@@ -55,6 +56,8 @@ pub(crate) struct Inner {
     /// Where the keys of machines go that a person wants to look at.
     pub(crate) kept: PathBuf,
     pub(crate) project: String,
+    /// What servers of deployments have answered.
+    pub(crate) answers: Answers,
     architecture: String,
     interrupted: watch::Receiver<bool>,
     /// What is known of snapshots that were found or made, by their ids.
@@ -82,6 +85,7 @@ impl Ec2 {
                 files: Files::new(dir.join("files")),
                 kept: dir.join("kept"),
                 project: project.to_owned(),
+                answers: Answers::default(),
                 architecture: architecture.to_owned(),
                 interrupted,
                 layers: Mutex::default(),

@@ -1,4 +1,4 @@
-use super::ask::Told;
+use super::tally::Told;
 use crate::wait::{Checks, Targets};
 use aws_sdk_autoscaling::types::{Instance as Member, LifecycleState};
 use aws_sdk_ec2::types::{Instance, InstanceStateName};

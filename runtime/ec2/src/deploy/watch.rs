@@ -1,11 +1,13 @@
-use super::ask::{Asking, Told, once};
+use super::asking::{Asking, once};
 use super::health::{Evidence, address, server};
 use super::observe::{generation, number};
+use super::tally::Told;
 use super::works::Works;
 use super::world::is_going;
 use crate::aws::Refusal;
 use crate::wait::{Failure, Follower, Group, Kind, Seen, Targets, group, target_health};
 use aws_sdk_ec2::types::{Instance, InstanceStateName};
+use kiln::LoadBalancer;
 use kiln_engine::Error;
 use kiln_engine::driver::{Generation, Judge, Waited};
 use std::collections::BTreeMap;
@@ -19,9 +21,14 @@ const TRIES_AGAIN_WITHIN: Duration = Duration::from_secs(5);
 /// How many reads must not show a group, one after the other, until it counts as not there.
 const AGREEING: u32 = 3;
 
+/// How long a watch may take until it knows of every server what there is to know. Until then nothing is judged: servers
+/// that have not been asked are not servers that do not answer.
+const KNOWN_WITHIN: Duration = Duration::from_secs(10);
+
 /// What a watch has seen so far.
 struct Watch<'a> {
     works: Works<'a>,
+    begun: Instant,
     group: Option<Arc<Group>>,
     /// Of each target group that it is attached to.
     targets: BTreeMap<String, (Follower, Option<Arc<Targets>>)>,
@@ -45,10 +52,17 @@ impl Works<'_> {
         let name = self.names().group(generation);
         let mut follower = self.inner.poller.follow(Kind::Group, &name);
         let is_told_later = self.deployment.load_balancer.is_some();
-        let asking = self.deployment.health.clone();
-        let asking = asking.map(|health| Asking::new(health, is_told_later));
-        let mut watch =
-            Watch { works: self, group: None, targets: BTreeMap::new(), asking, failed: None };
+        let asking = self.deployment.health.clone().filter(|_| !self.is_shut_out());
+        let answers = &self.inner.answers;
+        let asking = asking.map(|health| Asking::new(health, is_told_later, answers.clone()));
+        let mut watch = Watch {
+            works: self,
+            begun: Instant::now(),
+            group: None,
+            targets: BTreeMap::new(),
+            asking,
+            failed: None,
+        };
         let (mut last, mut has_looked) = (None, false);
         let over = tokio::time::sleep(within);
         tokio::pin!(over);
@@ -66,7 +80,7 @@ impl Works<'_> {
                 () = answer(watch.asking.as_ref()), if watch.group.is_some() => {}
             }
             (last, has_looked) = (watch.generation(), true);
-            if judge(last.as_ref()) {
+            if watch.is_known() && judge(last.as_ref()) {
                 return Ok(Waited::Seen(last));
             }
             watch.give_up()?;
@@ -94,10 +108,19 @@ impl Works<'_> {
         let arns = group.group.target_group_arns();
         let targets = target_health(self.aws(), arns).await.map_err(told)?;
         let mut asked = match &self.deployment.health {
-            Some(health) if arns.is_empty() => once(health, &addresses(&group)).await,
+            Some(health) if arns.is_empty() && !self.is_shut_out() => {
+                once(health, &addresses(&group)).await
+            }
             _ => BTreeMap::new(),
         };
         Ok(self.told(&group, &targets.values().collect::<Vec<_>>(), |id, _| asked.remove(id)))
+    }
+
+    /// Whether nothing can be asked of its servers from here: they let in their load balancer alone, which
+    /// `servers_security` sees to.
+    fn is_shut_out(self) -> bool {
+        let is_made = matches!(self.deployment.load_balancer, Some(LoadBalancer::Made(_)));
+        is_made && self.target().security_groups.is_empty()
     }
 
     /// A generation with the health of its servers.
@@ -193,11 +216,22 @@ impl Watch<'_> {
         let unread = Targets::new();
         let targets = self.targets.values().map(|(_, seen)| seen.as_deref().unwrap_or(&unread));
         let targets: Vec<&Targets> = targets.collect();
-        let asking = &mut self.asking;
+        // What its target groups say counts, once there are any.
+        let mut asking = self.asking.as_mut().filter(|_| self.targets.is_empty());
         self.works.told(&group, &targets, |id, address| {
             let asking = asking.as_mut()?;
             Some(address.map_or(Told::NotYet, |address| asking.of(id, address)))
         })
+    }
+
+    /// Whether everything that can be said of its servers by now has been read.
+    fn is_known(&self) -> bool {
+        let is_read = self.targets.values().all(|(_, seen)| seen.is_some());
+        let is_answered = match &self.asking {
+            Some(asking) if self.targets.is_empty() => asking.is_settled(),
+            _ => true,
+        };
+        is_read && is_answered || self.begun.elapsed() >= KNOWN_WITHIN
     }
 
     /// Ends a watch of servers that Auto Scaling cannot start: it goes on trying, for longer than anybody waits.

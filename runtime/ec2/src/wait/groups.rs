@@ -25,6 +25,19 @@ pub(crate) struct Group {
     pub(crate) failure: Option<Failure>,
 }
 
+impl Group {
+    /// Each server, where it is in its life with the group, and the state of its instance.
+    pub(super) fn servers(&self) -> impl Iterator<Item = [Option<&str>; 3]> {
+        self.group.instances().iter().map(|member| {
+            let id = member.instance_id();
+            let instance = id.and_then(|id| self.instances.get(id));
+            let state = instance.and_then(|one| one.state()?.name());
+            let lifecycle = member.lifecycle_state();
+            [id, lifecycle.map(|state| state.as_str()), state.map(|state| state.as_str())]
+        })
+    }
+}
+
 /// What EC2's two status checks say together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Checks {

@@ -5,6 +5,7 @@
 
 mod follow;
 mod groups;
+mod pace;
 mod poller;
 mod rounds;
 mod seen;

@@ -1,15 +1,11 @@
+use super::pace;
 use super::seen::{Kind, Seen, read};
 use crate::aws::{Aws, Refusal};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{Notify, watch};
-
-/// Between two rounds: at first and at last. In between it is this part of the age of the youngest thing awaited:
-/// what took 17 s is seen 0.7 s late on average, by some forty calls.
-const SHORTEST: Duration = Duration::from_millis(150);
-const LONGEST: Duration = Duration::from_secs(5);
-const PART: u32 = 12;
+use tokio::task::JoinSet;
 
 /// One read of one object.
 #[derive(Debug, Clone)]
@@ -33,6 +29,7 @@ struct Awaited {
 
 #[derive(Debug)]
 struct Object {
+    /// When it was first awaited, or there was news of its servers: what begins to change goes on changing.
     since: Instant,
     waiters: usize,
     reads: watch::Sender<Option<Read>>,
@@ -84,12 +81,14 @@ impl Rounds {
     /// How long until the next round; `None`: nobody waits, and this task ends.
     fn pause(&self) -> Option<Duration> {
         let mut awaited = self.lock();
-        let youngest = awaited.objects.values().map(|object| object.since.elapsed()).min();
-        awaited.is_running = youngest.is_some();
+        let ages =
+            awaited.objects.iter().map(|((kind, _), object)| (*kind, object.since.elapsed()));
+        let pause = pace::pause(ages);
+        awaited.is_running = pause.is_some();
         // Machines that began to wait together must not ask together.
         let nanos = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |now| now.subsec_nanos());
         let jitter = 0.75 + f64::from(nanos % 1000) / 2000.0;
-        Some((youngest? / PART).clamp(SHORTEST, LONGEST).mul_f64(jitter))
+        Some(pause?.mul_f64(jitter))
     }
 
     async fn round(&self) {
@@ -97,19 +96,31 @@ impl Rounds {
         for (kind, id) in self.lock().objects.keys() {
             ids.entry(*kind).or_default().push(id.clone());
         }
+        let mut reads = JoinSet::new();
         for (kind, ids) in ids {
-            let answer = read(&self.aws, kind, &ids).await;
-            if answer.as_ref().is_err_and(Refusal::is_passing) {
-                continue;
+            let aws = self.aws.clone();
+            reads.spawn(async move { (read(&aws, kind, &ids).await, kind, ids) });
+        }
+        while let Some(done) = reads.join_next().await {
+            let Ok((answer, kind, ids)) = done else { continue };
+            if !answer.as_ref().is_err_and(Refusal::is_passing) {
+                self.tell(kind, ids, &answer);
             }
-            let awaited = self.lock();
-            for id in ids {
-                let result = match &answer {
-                    Ok(seen) => Ok(seen.get(&id).cloned().unwrap_or(Seen::Absent)),
-                    Err(refusal) => Err(refusal.clone()),
-                };
-                if let Some(object) = awaited.objects.get(&(kind, id)) {
-                    object.reads.send_replace(Some(Read { result }));
+        }
+    }
+
+    /// Hands an answer on to those that wait for what is in it, or is not.
+    fn tell(&self, kind: Kind, ids: Vec<String>, answer: &Result<BTreeMap<String, Seen>, Refusal>) {
+        let mut awaited = self.lock();
+        for id in ids {
+            let result = match answer {
+                Ok(seen) => Ok(seen.get(&id).cloned().unwrap_or(Seen::Absent)),
+                Err(refusal) => Err(refusal.clone()),
+            };
+            if let Some(object) = awaited.objects.get_mut(&(kind, id)) {
+                let before = object.reads.send_replace(Some(Read { result: result.clone() }));
+                if before.is_some_and(|before| is_news(&before.result, &result)) {
+                    object.since = Instant::now();
                 }
             }
         }
@@ -117,6 +128,15 @@ impl Rounds {
 
     fn lock(&self) -> MutexGuard<'_, Awaited> {
         self.awaited.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether servers are not as they were.
+fn is_news(before: &Result<Seen, Refusal>, now: &Result<Seen, Refusal>) -> bool {
+    match (before, now) {
+        (Ok(Seen::Group(before)), Ok(Seen::Group(now))) => before.servers().ne(now.servers()),
+        (Ok(Seen::Targets(before)), Ok(Seen::Targets(now))) => before != now,
+        _ => false,
     }
 }
 
