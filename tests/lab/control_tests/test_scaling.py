@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 from typing import Any
+from unittest import mock
 
 from botocore.exceptions import ClientError
+from moto.autoscaling.models import autoscaling_backends
+from moto.core import DEFAULT_ACCOUNT_ID
 
-from .case import ControlCase
+from .case import REGION, ControlCase
 
 
 class ScalingCase(ControlCase):
@@ -273,6 +276,32 @@ class Requests(ScalingCase):
             self.group(0, "other", LaunchTemplate={"LaunchTemplateId": "lt-0123456789abcdef0", "Version": "1"})
         with self.refused("ValidationError", "AutoScalingGroup name not found"):
             self.scaling.set_desired_capacity(AutoScalingGroupName="nobody", DesiredCapacity=3)
+
+    def test_members_have_the_template_s_profile_which_must_be_there(self) -> None:
+        iam = self.client("iam")
+        arn = iam.create_instance_profile(InstanceProfileName="servers")["InstanceProfile"]["Arn"]
+        self.addCleanup(iam.delete_instance_profile, InstanceProfileName="servers")
+        for number, named in enumerate(({"Arn": arn}, {"Name": "servers"})):
+            name = self.group(1, f"profile-{number}", LaunchTemplate=self.with_profile(**named))
+            (member,) = self.settled(name, 1)
+            self.assertEqual(self.describe(member)["IamInstanceProfile"]["Arn"], arn)
+        for named in ({"Arn": arn + "-gone"}, {"Name": "nobody"}):
+            with self.refused("ValidationError", "Invalid IAM Instance Profile"):
+                self.group(0, "other", LaunchTemplate=self.with_profile(**named))
+
+    def with_profile(self, **named: str) -> dict[str, str]:
+        """A template of its own."""
+        data = {"ImageId": self.base, "InstanceType": "t3.micro", "IamInstanceProfile": named}
+        name = "profile of " + "".join(c for c in "".join(named.values()) if c.isalnum())
+        made = self.ec2.create_launch_template(LaunchTemplateName=name, LaunchTemplateData=data)["LaunchTemplate"]
+        self.addCleanup(self.ec2.delete_launch_template, LaunchTemplateId=made["LaunchTemplateId"])
+        return {"LaunchTemplateId": made["LaunchTemplateId"], "Version": "1"}
+
+    def test_what_fails_in_the_lab_is_told_as_the_lab_s_failure(self) -> None:
+        backend = autoscaling_backends[DEFAULT_ACCOUNT_ID][REGION]
+        with mock.patch.object(backend, "describe_tags", side_effect=RuntimeError("no idea")), mock.patch("sys.stderr"):
+            with self.refused("InternalFailure", "the lab failed: RuntimeError('no idea')"):
+                self.scaling.describe_tags()
 
     def test_groups_are_found_by_tags_in_pages(self) -> None:
         template = {"LaunchTemplateId": self.template(), "Version": "1"}

@@ -13,6 +13,10 @@ from moto.core.responses import ActionResult
 from ..errors import LabError
 
 
+class Fault(ServiceException):
+    """The lab's own: moto looks for the service of an error in the module of its class, and asks no further for this one."""
+
+
 class Answers:
     """Mixed into a service's responses: each call is answered by one replica, and the lab's own failures are told apart."""
 
@@ -34,12 +38,12 @@ class Answers:
         except ServiceException as error:
             return self._failed(error, None)
         except LabError as error:
-            return self._failed(ServiceException("InternalFailure", error.message), 500)
+            return self._failed(Fault("InternalFailure", error.message), 500)
         except NotImplementedError as error:
-            return self._failed(ServiceException("ValidationError", f"not in this lab: {error}"), None)
+            return self._failed(Fault("ValidationError", f"not in this lab: {error}"), None)
         except Exception as error:  # noqa: BLE001 - a fault of the lab must be told apart from the client's
             sys.stderr.write(traceback.format_exc())
-            return self._failed(ServiceException("InternalFailure", f"the lab failed: {error!r}"), 500)
+            return self._failed(Fault("InternalFailure", f"the lab failed: {error!r}"), 500)
 
     def refuse(self) -> None:
         """Raises the service's error for a request that names something unseen."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from moto.autoscaling.models import ASG_NAME_TAG
+from moto.core.exceptions import ServiceException
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.utils import convert_tag_spec, filter_iam_instance_profiles
 
@@ -111,10 +112,17 @@ def _groups(data: dict[str, Any]) -> list[str]:
 
 
 def _profile(ec2: Any, data: dict[str, Any]) -> dict[str, str]:
-    """The instance profile in the words of moto, which says when it is not there."""
+    """The instance profile in the words of moto. Raises EC2's error when it is not there."""
     named = data.get("IamInstanceProfile") or {}
     words = {"Arn": "iam_instance_profile_arn", "Name": "iam_instance_profile_name"}
     profile = {words[kind]: named[kind] for kind in words if named.get(kind)}
     if profile:
-        filter_iam_instance_profiles(ec2.account_id, partition=ec2.partition, **profile)
+        both = dict.fromkeys(words.values()) | profile
+        try:
+            filter_iam_instance_profiles(ec2.account_id, partition=ec2.partition, **both)
+        except ServiceException:
+            value = next(iter(profile.values()))
+            raise EC2ClientError(
+                "InvalidParameterValue", f"Value ({value}) for parameter iamInstanceProfile is invalid. Invalid IAM Instance Profile"
+            ) from None
     return profile
