@@ -135,6 +135,7 @@ async fn bake_missing(
             super::bake::images(&baking.project, &outcome, &report);
             for desired in &mut region.desired {
                 if let ArtifactState::AfterBake { .. } = desired.image.artifact
+                    && baking.is_for(&desired.node)
                     && let Some(image) = baking.baked(&desired.image.name, &outcome)
                 {
                     desired.image = image;

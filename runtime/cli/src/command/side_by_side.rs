@@ -74,13 +74,9 @@ fn all(tasks: Vec<Task<'_, '_>>) -> Result<Bakes, Vec<Error>> {
     let mut ended: Vec<Option<Ended>> = tasks.iter().map(|_| None).collect();
     let mut left: Vec<(usize, Task<'_, '_>)> = tasks.into_iter().enumerate().collect();
     while !left.is_empty() {
-        let mut claimed: BTreeSet<_> = BTreeSet::new();
-        let (now, later): (Vec<_>, Vec<_>) = left.into_iter().partition(|(_, task)| {
-            let missing = task.project.unlocked();
-            let is_free = claimed.is_disjoint(&missing);
-            claimed.extend(missing);
-            is_free
-        });
+        let mut turns = turns(left.iter().map(|(_, task)| task.project.unlocked())).into_iter();
+        let (now, later): (Vec<_>, Vec<_>) =
+            left.into_iter().partition(|_| turns.next().unwrap_or(true));
         left = later;
         let done: Vec<_> = tokio::task::block_in_place(|| {
             std::thread::scope(|scope| {
@@ -103,6 +99,17 @@ fn all(tasks: Vec<Task<'_, '_>>) -> Result<Bakes, Vec<Error>> {
         }
     }
     settle(ended.into_iter().flatten().collect())
+}
+
+/// Of each that lacks these, whether it is its turn: nobody before it lacks any of them. That is always so of the first.
+fn turns<T: Ord>(lacking: impl Iterator<Item = BTreeSet<T>>) -> Vec<bool> {
+    let mut claimed = BTreeSet::new();
+    let turn = |missing: BTreeSet<T>| {
+        let is_free = claimed.is_disjoint(&missing);
+        claimed.extend(missing);
+        is_free
+    };
+    lacking.map(turn).collect()
 }
 
 /// A place that failed as a whole is reported, unless all have: then there is nothing else to say.
@@ -154,4 +161,21 @@ async fn place(
         Error::environment("the store keeps being damaged while it is used")
             .help("look at the machine's disk; then remove the store and bake again"),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_lacks_what_another_resolves_goes_after_it() {
+        let of =
+            |lacking: &[&[&str]]| turns(lacking.iter().map(|one| one.iter().copied().collect()));
+        let bases: [&[&str]; 2] = [&["base eu"], &["base us"]];
+        assert_eq!(of(&bases), [true, true]);
+        let packages: [&[&str]; 3] =
+            [&["base eu", "apt"], &["base us", "apt"], &["base us", "dnf"]];
+        assert_eq!(of(&packages), [true, false, false]);
+        assert_eq!(of(&[&[], &[]]), [true, true]);
+    }
 }

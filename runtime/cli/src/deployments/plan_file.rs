@@ -28,11 +28,20 @@ pub(crate) struct PlanFile {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Image {
     place: String,
+    architecture: String,
     node: String,
     /// Its key; `None`: it depends on what is baked first.
     key: Option<String>,
     /// Why it is baked; `None`: it is there.
     bakes: Option<String>,
+}
+
+impl Image {
+    /// Whether both are of the same thing, whatever has become of it.
+    fn is_of_same(&self, other: &Self) -> bool {
+        (&self.place, &self.architecture, &self.node)
+            == (&other.place, &other.architecture, &other.node)
+    }
 }
 
 impl PlanFile {
@@ -97,11 +106,7 @@ impl PlanFile {
     pub(crate) fn still_fits(&self, survey: &Survey<'_>) -> Result<(), Error> {
         let now = images(survey);
         let moved = now.iter().find_map(|now| {
-            let Some(then) = self
-                .images
-                .iter()
-                .find(|then| (&then.place, &then.node) == (&now.place, &now.node))
-            else {
+            let Some(then) = self.images.iter().find(|then| then.is_of_same(now)) else {
                 return Some(format!("`{}` is new since", now.node));
             };
             let node = &now.node;
@@ -138,6 +143,7 @@ fn images(survey: &Survey<'_>) -> Vec<Image> {
                 };
                 Image {
                     place: region.name.clone(),
+                    architecture: baking.project.keyed.target().architecture.clone(),
                     node: baking.project.name(*index).to_string(),
                     key: key.map(|key| key.to_string()),
                     bakes,

@@ -32,11 +32,18 @@ pub(crate) struct Region<'a> {
 /// Images that are baked at one place for one architecture.
 pub(crate) struct Baking<'a> {
     pub(crate) project: Project<'a>,
+    /// The names of the deployments that start from them.
+    deployments: Vec<String>,
     /// What is missing, when it was looked up.
     pub(crate) plan: Option<Plan>,
 }
 
 impl Baking<'_> {
+    /// Whether a deployment starts from one of these.
+    pub(crate) fn is_for(&self, deployment: &DeploymentNode) -> bool {
+        self.deployments.contains(&deployment.name)
+    }
+
     /// The state of an image here, as planned.
     pub(crate) fn image(&self, name: &str) -> Option<ImageState> {
         let entry = self.project.images().find(|entry| entry.image.name == name)?;
@@ -120,7 +127,8 @@ pub(crate) async fn regions<'a>(
             let document = document.clone();
             let lock = Arc::clone(&lock);
             let project = Project::of(&global.store, document, &images, driver, target, lock)?;
-            regions[index].bakes.push(Baking { project, plan: None });
+            let deployments = nodes.iter().map(|node| node.name.clone()).collect();
+            regions[index].bakes.push(Baking { project, deployments, plan: None });
         }
         regions[index].nodes.extend(nodes);
     }

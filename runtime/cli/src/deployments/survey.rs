@@ -94,7 +94,7 @@ async fn look(
     region.observed = observed.into_iter().filter(|found| is_wanted(&found.deployment)).collect();
     region.desired = Vec::with_capacity(region.nodes.len());
     for node in &region.nodes {
-        let image = region.bakes.iter().find_map(|baking| {
+        let image = region.bakes.iter().filter(|baking| baking.is_for(node)).find_map(|baking| {
             let graph = baking.project.keyed.graph();
             let name = &graph.images().get(node.image)?.image.name;
             baking.image(name)

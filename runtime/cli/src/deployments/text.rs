@@ -12,11 +12,13 @@ const NAMED: usize = 20;
 /// The whole plan: what is baked, what becomes of each deployment and why, and how much it is.
 pub(crate) fn plan(survey: &Survey<'_>, report: &Report) {
     let several = survey.regions.len() > 1;
-    for region in &survey.regions {
-        let place = if several { format!(" in {}", region.name) } else { String::new() };
-        for baking in region.bakes.iter().filter(|baking| baking.to_build() > 0) {
-            bake(baking, &place, report);
-        }
+    for baking in bakings(survey).filter(|baking| baking.to_build() > 0) {
+        let others = bakings(survey).map(|other| &other.project);
+        let place = match baking.project.scope(others).shown() {
+            "" => String::new(),
+            place => format!(" in {place}"),
+        };
+        bake(baking, &place, report);
     }
     deployments(&survey.plan, several, report);
     let build: usize = bakings(survey).map(|baking| baking.to_build()).sum();

@@ -11,6 +11,7 @@ pub const ALL: &[Case] = &[
     ("images_of_two_builders_are_planned_in_one_command", builders),
     ("what_a_layer_is_built_from_is_explained_for_each_place", explained),
     ("gc_looks_at_all_places_and_wants_what_each_would_find", garbage),
+    ("servers_of_two_architectures_in_a_region_start_from_images_of_their_own", two_kinds),
     ("what_keeps_a_bake_from_starting_at_one_place_keeps_it_from_starting", unlocked),
 ];
 
@@ -135,6 +136,39 @@ fn garbage() {
     std::fs::write(project.path("kiln.lock"), lock).unwrap();
     let text = project.run(document(), &["gc"]).ended(0).stdout;
     assert_eq!(text.matches("ami-1").count(), 2, "{text}");
+}
+
+fn two_kinds() {
+    let mut project = Project::new();
+    let two = || {
+        Document::new("shop")
+            .deployment(run("intel", project.image("hello"), "eu-west-1", "t3.micro"))
+            .deployment(run("arm", project.image("hello"), "eu-west-1", "t4g.micro"))
+    };
+    // The plan of both fits when it is carried out.
+    project.run(two(), &["plan", "--out", "next.plan"]).ended(0);
+    project.run(two(), &["deploy", "next.plan"]).ended(0);
+    let world = project.world();
+    let image = |name: &str| {
+        let group = world.groups.iter().find(|group| group.deployment == name).unwrap();
+        group.launch["image"].clone()
+    };
+    let plan = project.run(two(), &["plan", "--format", "json"]).ended(0).json();
+    for (name, architecture) in [("intel", "amd64"), ("arm", "arm64")] {
+        let nodes = plan["nodes"].as_array().unwrap().iter();
+        let mut nodes = nodes.filter(|node| node["architecture"] == architecture);
+        let baked = nodes.find(|node| node["layer"] == "image").unwrap();
+        assert_eq!(baked["artifact"], image(name), "{name}");
+    }
+    assert_ne!(image("intel"), image("arm"));
+    let quiet = project.run(two(), &["plan", "--detailed-exitcode"]).ended(0).stdout;
+    assert!(quiet.ends_with("No changes: what runs is what is declared.\n"), "{quiet}");
+    let document = two();
+    project.nothing_is_baked = true;
+    let text = project.run(document, &["plan"]).ended(0).stdout;
+    for heading in ["web in eu-west-1 amd64\n", "web in eu-west-1 arm64\n"] {
+        assert!(text.contains(heading), "{text}");
+    }
 }
 
 fn unlocked() {
