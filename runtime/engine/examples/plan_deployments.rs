@@ -82,7 +82,7 @@ impl Deployer for Full {
         Err(nothing())
     }
 
-    async fn share(&self, _: &DeploymentNode) -> Result<(), Error> {
+    async fn share(&self, _: &DeploymentNode) -> Result<bool, Error> {
         Err(nothing())
     }
 

@@ -212,8 +212,8 @@ impl Deployer for Servers {
         if serves { Ok(()) } else { self.settle(deployment, output).await }
     }
 
-    async fn share(&self, _: &DeploymentNode) -> Result<(), Error> {
-        Ok(())
+    async fn share(&self, _: &DeploymentNode) -> Result<bool, Error> {
+        Ok(true)
     }
 
     async fn settle(&self, deployment: &DeploymentNode, _: Output<'_>) -> Result<(), Error> {

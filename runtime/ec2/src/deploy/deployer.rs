@@ -62,7 +62,7 @@ impl kiln_engine::driver::Deployer for Deployer {
         self.works(deployment).prepare(output).await
     }
 
-    async fn share(&self, deployment: &DeploymentNode) -> Result<(), Error> {
+    async fn share(&self, deployment: &DeploymentNode) -> Result<bool, Error> {
         self.works(deployment).share().await
     }
 

@@ -16,20 +16,28 @@ const KNOWN_AFTER: Duration = Duration::from_secs(3);
 const GREATEST: i32 = 999;
 
 impl Works<'_> {
-    /// Gives each target group that the load balancer forwards to its part of the traffic: by its healthy servers.
-    pub(super) async fn share(self) -> Result<(), Error> {
-        let Some(LoadBalancer::Made(made)) = &self.deployment.load_balancer else { return Ok(()) };
-        let Some(declared) = self.declared_target_group().await? else { return Ok(()) };
-        for balancer in &declared.balancers {
-            let Some(listener) = self.find_listener(made, balancer).await? else { continue };
-            let before = forwards(&listener);
-            if before.len() < 2 {
-                continue;
+    /// Gives each target group that the load balancer forwards to its part of the traffic: by its healthy servers. Whether
+    /// all servers with traffic have it from there.
+    pub(super) async fn share(self) -> Result<bool, Error> {
+        let world = self.world().await?;
+        let mut reached = BTreeSet::new();
+        if let Some(declared) = self.declared_target_group().await? {
+            if let Some(LoadBalancer::Made(made)) = &self.deployment.load_balancer {
+                for balancer in &declared.balancers {
+                    let Some(listener) = self.find_listener(made, balancer).await? else {
+                        continue;
+                    };
+                    let to = shared(forwards(&listener), &world);
+                    self.forward(made, &listener, &to).await?;
+                    reached.extend(to.into_keys());
+                }
             }
-            let to = shared(before, &self.world().await?);
-            self.forward(made, &listener, &to).await?;
+            reached.insert(declared.arn);
         }
-        Ok(())
+        let is_there = |arn: &String| reached.contains(arn);
+        let mut serving = world.serving(&self.deployment.name).map(|one| one.target_group_arns());
+        // Where nobody hands traffic out, nobody stands between.
+        Ok(serving.all(|arns| arns.is_empty() == reached.is_empty() && arns.iter().all(is_there)))
     }
 
     /// Lets the load balancer hand a generation's part of the traffic to the others, where those are in other target
@@ -84,8 +92,11 @@ impl Works<'_> {
     }
 }
 
-/// By healthy servers; as it was, where nobody has any.
+/// By healthy servers; as it was, where nobody has any, or there is nobody to share with.
 fn shared(before: Forwards, world: &World) -> Forwards {
+    if before.len() < 2 {
+        return before;
+    }
     let healthy = |arn: &str| {
         let targets = world.targets.get(arn).into_iter().flatten();
         let is_healthy =

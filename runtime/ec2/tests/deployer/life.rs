@@ -5,13 +5,22 @@ use super::shop::{self, Shop, TWO, get, healthy, live};
 use kiln::LoadBalancerKind;
 use kiln_engine::driver::{Capacity, Deployer as _};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[test]
 fn a_deployment_lives_behind_a_balancer_and_leaves_nothing() {
     let lab = Lab::up(&[]);
-    live(&lab, "life::balanced");
+    let ((), calls) = lab.calls_of(|| live(&lab, "life::balanced"));
     assert_eq!(lab.instances(), Vec::<String>::new());
+    let allowed = include_str!("../../../../docs/deployments.md");
+    let allowed = allowed.split("## What the account must allow").nth(1).unwrap();
+    // That of the test itself.
+    let asked = calls.iter().filter(|(action, _)| action != "GetParameter");
+    let missing: BTreeSet<&String> = asked
+        .map(|(action, _)| action)
+        .filter(|action| !allowed.contains(&format!("`{action}`")))
+        .collect();
+    assert!(missing.is_empty(), "docs/deployments.md does not list {missing:?}");
     let left = "[[t['LaunchTemplateName'] for t in ec2.describe_launch_templates()['LaunchTemplates']], [g['GroupName'] for g in ec2.describe_security_groups()['SecurityGroups'] if g['GroupName'].startswith('kiln')], boto3.client('elbv2').describe_target_groups()['TargetGroups'], boto3.client('elbv2').describe_load_balancers()['LoadBalancers'], boto3.client('autoscaling').describe_auto_scaling_groups()['AutoScalingGroups']]";
     assert_eq!(lab.boto(left), json!([[], [], [], [], []]));
 }

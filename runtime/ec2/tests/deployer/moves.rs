@@ -100,7 +100,7 @@ async fn checked() {
     shop.attach(&two(), 2).await;
     shop.healthy(&two(), 2, true).await;
     assert_eq!((0..20).map(|_| get(&url)).collect::<Vec<_>>(), vec!["one"; 20]);
-    shop.deployer.share(&two()).await.unwrap();
+    assert!(shop.deployer.share(&two()).await.unwrap());
     // A load balancer takes its time until it forwards as it was told.
     let begun = Instant::now();
     while get(&url) == "one" {
@@ -121,7 +121,7 @@ async fn checked() {
     shop.prepare(&one()).await;
     shop.attach(&one(), 1).await;
     shop.healthy(&one(), 1, true).await;
-    shop.deployer.share(&one()).await.unwrap();
+    assert!(shop.deployer.share(&one()).await.unwrap());
     shop.detach(&one(), 1).await;
     assert_eq!((0..20).map(|_| get(&url)).collect::<Vec<_>>(), vec!["two"; 20]);
     shop.settle(&two()).await;
@@ -162,7 +162,7 @@ async fn networks() {
     shop.healthy(&two, 2, false).await;
     shop.attach(&two, 2).await;
     shop.healthy(&two, 2, true).await;
-    shop.deployer.share(&two).await.unwrap();
+    assert!(!shop.deployer.share(&two).await.unwrap());
     // Until here the old ones answer where they did.
     done.send(()).unwrap();
     shop.say(&format!("{} requests, all answered", asked.await.unwrap()));
@@ -187,7 +187,10 @@ fn what_a_removal_that_ended_half_way_has_left_is_found_and_removed() {
     lab.boto("ec2.delete_tags(Resources=[g['GroupId'] for g in ec2.describe_security_groups()['SecurityGroups'] if g['GroupName'].endswith('-balancer')], Tags=[{'Key': 'kiln:deployment'}])");
     let taken = lab.boto(&format!("boto3.client('autoscaling').detach_instances(AutoScalingGroupName='{}', InstanceIds=[ec2.describe_instances()['Reservations'][0]['Instances'][0]['InstanceId']], ShouldDecrementDesiredCapacity=False)['ResponseMetadata']['HTTPStatusCode']", shop::GROUP));
     assert_eq!(taken, 200);
-    live(&lab, "moves::half_removed");
+    let ((), calls) = lab.calls_of(|| live(&lab, "moves::half_removed"));
+    let first = |action: &str| calls.iter().position(|(called, _)| called == action).unwrap();
+    // Whoever dies in between has left the group, by which the rest is found.
+    assert!(first("DeleteLaunchTemplate") < first("DeleteAutoScalingGroup"));
     assert_eq!(lab.instances(), Vec::<String>::new());
 }
 

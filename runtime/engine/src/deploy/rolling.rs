@@ -9,7 +9,7 @@ impl Switch<'_> {
     ///
     /// A step begins with the new servers: the old ones that they replace go only when those are healthy with traffic,
     /// and only as many as leaves enough. Where old ones are unhealthy, that may be none; then the new generation grows
-    /// on, until it can bear the traffic alone.
+    /// on, until it can bear the traffic alone. So it does where it shares no traffic with them.
     pub(super) async fn rolling(&mut self, step: u32) -> Result<(), Error> {
         let all = self.capacity.desired;
         let found = self.found().await?;
@@ -22,11 +22,13 @@ impl Switch<'_> {
         loop {
             self.turn.say(Some(self.to), DeployPhase::Checking);
             self.healthy(size, true, self.deadline()).await?;
-            self.shared().await?;
+            let shares = self.shared().await?;
             if size == all {
                 break;
             }
-            self.shrink(all - size).await?;
+            if shares {
+                self.shrink(all - size).await?;
+            }
             self.turn.goes_on()?;
             size = size.saturating_add(step).min(all);
             self.turn.resize(self.node, self.to, held(size)).await?;

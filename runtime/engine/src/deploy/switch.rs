@@ -102,11 +102,12 @@ impl<'a> Switch<'a> {
         Ok(())
     }
 
-    /// Gives it its part of the traffic, now that it is healthy.
-    pub(super) async fn shared(&self) -> Result<(), Error> {
+    /// Gives it its part of the traffic, now that it is healthy. Whether it can have a part: behind another load balancer
+    /// it cannot.
+    pub(super) async fn shared(&self) -> Result<bool, Error> {
         match self.settles && !self.from.is_empty() {
             true => self.turn.share(self.node).await,
-            false => Ok(()),
+            false => Ok(true),
         }
     }
 

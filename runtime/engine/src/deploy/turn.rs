@@ -151,7 +151,7 @@ impl<'a> Turn<'a> {
         self.deployer.prepare(node, &self.output(None)).await
     }
 
-    pub(super) async fn share(&self, node: &DeploymentNode) -> Result<(), Error> {
+    pub(super) async fn share(&self, node: &DeploymentNode) -> Result<bool, Error> {
         self.lease.check()?;
         self.deployer.share(node).await
     }

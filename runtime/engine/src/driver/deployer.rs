@@ -35,11 +35,12 @@ pub trait Deployer: Send + Sync {
     async fn prepare(&self, deployment: &DeploymentNode, output: Output<'_>) -> Result<(), Error>;
 
     /// Gives each generation that has traffic its part of it, by how many of its servers are healthy. There is something
-    /// to do only where they stand behind different things, as they do after a `prepare` that was not the first.
+    /// to do only where they stand behind different things, as they do after a `prepare` that was not the first. `false`:
+    /// they share no traffic, because who asks chooses between them: another load balancer has another name.
     ///
     /// # Errors
     /// When it is refused.
-    async fn share(&self, deployment: &DeploymentNode) -> Result<(), Error>;
+    async fn share(&self, deployment: &DeploymentNode) -> Result<bool, Error>;
 
     /// Makes what stands before the servers just as declared, with its tags. A generation with traffic that stands behind
     /// something else moves first: its servers are healthy in the new place before they leave the old one, and open

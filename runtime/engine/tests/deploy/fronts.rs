@@ -125,3 +125,16 @@ fn servers_that_run_are_not_judged_by_a_check_that_they_do_not_answer() {
     assert_eq!(bench.world.lock().front["web"]["health"], "http 80 /ready");
     unbroken(&bench);
 }
+
+#[test]
+fn old_servers_do_not_go_step_by_step_where_their_traffic_does_not() {
+    let steps = |apart: bool| {
+        let bench = asked(ROLLING);
+        bench.world.lock().apart = apart;
+        bench.deploy(&[checked(ROLLING, 2)]).unwrap();
+        assert_eq!(bench.world.numbers("web"), (vec![2], vec![]));
+        unbroken(&bench);
+        changes(&bench).contains(&"resize 1 to 1".to_owned())
+    };
+    assert!(steps(false) && !steps(true));
+}

@@ -65,6 +65,8 @@ pub struct Inside {
     pub fault: Option<(usize, Fault)>,
     /// Images whose servers never get healthy.
     pub sick: BTreeSet<String>,
+    /// What is prepared beside is another load balancer: it shares no traffic with the one that is there.
+    pub apart: bool,
     /// Images, and health checks that their servers do not answer.
     pub unfit: BTreeSet<(String, String)>,
     /// Of each deployment, how many servers must have traffic and be healthy at every moment.
@@ -312,10 +314,10 @@ impl Deployer for World {
         Ok(())
     }
 
-    async fn share(&self, _: &DeploymentNode) -> Result<(), Error> {
+    async fn share(&self, _: &DeploymentNode) -> Result<bool, Error> {
         let dies = self.call("share".into()).await?;
         self.called(dies).await;
-        Ok(())
+        Ok(!self.lock().apart)
     }
 
     async fn settle(&self, deployment: &DeploymentNode, _: Output<'_>) -> Result<(), Error> {
