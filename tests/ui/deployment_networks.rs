@@ -24,4 +24,13 @@ deployment! {
     }
 }
 
+deployment! {
+    pub shouted {
+        image: web(),
+        target: ec2,
+        ports: [80],
+        load_balancer: application { from: ["2001:DB8::/32"] },
+    }
+}
+
 fn main() {}
