@@ -13,7 +13,7 @@ const ALLOWED: [(&str, &[&str]); 14] = [
     ("kiln-sandbox", &["kiln-engine", "kiln"]),
     ("kiln-ec2", &["kiln-ssh", "kiln-engine", "kiln"]),
     ("kiln-state", &["kiln-engine"]),
-    ("kiln-cli", &["kiln-sandbox", "kiln-engine", "kiln"]),
+    ("kiln-cli", &["kiln-sandbox", "kiln-engine", "kiln", "kiln-rules"]),
     ("kiln-host-ec2", &["kiln-ec2", "kiln-state", "kiln-cli", "kiln-engine", "kiln"]),
     ("recipes", &["kiln"]),
     ("kiln-tests", &[]),

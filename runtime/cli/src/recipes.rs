@@ -1,6 +1,7 @@
 use crate::driver::{Driver, asked_for};
 use kiln::{DeploymentNode, Document, ImageNode};
 use kiln_engine::{Error, graph};
+use kiln_rules::nearest;
 
 /// The Document of the recipes, what a command wants of it, and the drivers that there are.
 pub(crate) struct Recipes<'a> {
@@ -97,34 +98,45 @@ impl<'a> Recipes<'a> {
 
     /// The error for a name that no deployment has.
     pub(crate) fn unknown_deployment(&self, name: &str) -> Error {
-        let known = self.document.deployments().iter();
-        let known: Vec<&str> = known.map(|deployment| deployment.name.as_str()).collect();
-        Error::input(format!("no deployment is named `{name}`")).help(match known.is_empty() {
+        let known: Vec<&str> = self.deployments().collect();
+        let is_image = self.document.images().iter().any(|image| image.name == name);
+        let message = match is_image {
+            true => format!("`{name}` is an image, and no deployment is named so"),
+            false => format!("no deployment is named `{name}`"),
+        };
+        Error::input(message).help(match known.is_empty() {
             true => "the recipes have none: declare one with `deployment!`".to_owned(),
-            false => format!("the recipes have: {}", known.join(", ")),
+            false => there_are(name, &known),
         })
     }
 
     /// The error for a name that neither an image nor a deployment has.
     pub(crate) fn unknown(&self, name: &str) -> Error {
-        let deployments = self.document.deployments().iter().map(|one| one.name.as_str());
         if self.document.deployments().is_empty() {
             return self.unknown_image(name);
         }
         let images = self.document.images().iter().map(|image| image.name.as_str());
-        let deployments: Vec<&str> = deployments.collect();
-        let images: Vec<&str> = images.collect();
-        Error::input(format!("no deployment and no image is named `{name}`")).help(format!(
-            "the recipes deploy {}; their images are {}",
-            deployments.join(", "),
-            images.join(", ")
-        ))
+        let known: Vec<&str> = self.deployments().chain(images).collect();
+        Error::input(format!("no deployment and no image is named `{name}`"))
+            .help(there_are(name, &known))
+    }
+
+    fn deployments(&self) -> impl Iterator<Item = &str> {
+        self.document.deployments().iter().map(|deployment| deployment.name.as_str())
     }
 
     fn unknown_image(&self, name: &str) -> Error {
         let known: Vec<&str> =
             self.document.images().iter().map(|image| image.name.as_str()).collect();
-        Error::input(format!("no image is named `{name}`"))
-            .help(format!("the recipes have: {}", known.join(", ")))
+        Error::input(format!("no image is named `{name}`")).help(there_are(name, &known))
+    }
+}
+
+/// The names that there are, and which of them may have been meant.
+fn there_are(name: &str, known: &[&str]) -> String {
+    let all = format!("the recipes have: {}", known.join(", "));
+    match nearest(name, known) {
+        Some(near) if known.len() > 1 => format!("did you mean `{near}`? {all}"),
+        _ => all,
     }
 }

@@ -90,7 +90,11 @@ pub(crate) async fn execute(
 fn plan_file(names: &[String], recipes: &Recipes<'_>) -> Result<Option<PlanFile>, Error> {
     match names {
         [name] if recipes.deployment(name).is_none() && Path::new(name).is_file() => {
-            PlanFile::read(Path::new(name)).map(Some)
+            PlanFile::read(Path::new(name), recipes).map(Some)
+        }
+        [name] if recipes.deployment(name).is_none() && name.contains(['/', '.']) => {
+            let message = format!("`{name}` is neither a deployment nor a file");
+            Err(Error::input(message).help("`cargo xtask plan --out FILE` writes a plan"))
         }
         _ => Ok(None),
     }

@@ -34,6 +34,9 @@ pub(crate) async fn execute(
             report.document(&json!({ "version": json::VERSION, "deployments": all }));
         }
         Format::Text => {
+            for row in rows.iter().filter(|row| row.observed.is_none()) {
+                report.warning(&format!("nothing runs of `{}`", row.name));
+            }
             for (name, outputs) in &all {
                 for (key, value) in outputs {
                     report.text(&format!("{name}.{key} = {value}"));

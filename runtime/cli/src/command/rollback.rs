@@ -5,7 +5,7 @@ use crate::deployments::{self, agreed};
 use crate::exit::{Ended, Exit};
 use crate::recipes::Recipes;
 use crate::report::Report;
-use kiln_engine::deploy::{Options, Outcome, Run};
+use kiln_engine::deploy::{Options, Outcome, Run, earlier};
 use kiln_engine::driver::Observed;
 use kiln_engine::{Error, Event};
 use std::time::Instant;
@@ -32,8 +32,16 @@ pub(crate) async fn execute(
         let message = format!("nothing runs of `{}`", args.name);
         return Err(one(Error::input(message).help("`deploy` makes what is declared")));
     };
+    let (history, intents) = tokio::join!(state.history(&args.name), state.intents());
+    let (history, intent) = (history.map_err(one)?, intents.map_err(one)?.remove(&args.name));
+    let past = (&history[..], intent.as_ref());
+    let to = earlier(&args.name, &observed.generations, past, args.to).map_err(one)?.generation;
+    if intent.is_none() && serving(observed) == [to] {
+        let message = format!("generation {to} of `{}` serves", args.name);
+        return Err(one(Error::input(message).help("name another one with `--to`")));
+    }
     if global.format == Format::Text {
-        report.text(&format!("{}  {}", args.name, outlook(observed, args.to)));
+        report.text(&format!("{}  {}", args.name, outlook(observed, to)));
     }
     if !global.yes && !agreed("Roll back?", "rolls back").map_err(one)? {
         report.text("nothing was changed");
@@ -67,24 +75,19 @@ pub(crate) async fn execute(
     Ok(if failed == 0 { Exit::Done } else { Exit::Failed })
 }
 
-/// What it will be, as far as what runs tells.
-fn outlook(observed: &Observed, to: Option<u32>) -> String {
-    let serving: Vec<u32> =
-        observed.generations.iter().filter(|one| one.attached).map(|one| one.number).collect();
-    let before = || {
-        let first = serving.first()?;
-        let mut kept = observed.generations.iter().rev();
-        kept.find(|one| !one.attached && one.number < *first).map(|one| one.number)
-    };
-    let shown: Vec<String> = serving.iter().map(ToString::to_string).collect();
-    let from = match shown.is_empty() {
+/// What it will be, as what runs tells.
+fn outlook(observed: &Observed, to: u32) -> String {
+    let serving: Vec<String> = serving(observed).iter().map(ToString::to_string).collect();
+    let from = match serving.is_empty() {
         true => "no generation".to_owned(),
-        false => format!("generation {}", shown.join(", ")),
+        false => format!("generation {}", serving.join(", ")),
     };
-    let kept = |number: u32| observed.generations.iter().any(|one| one.number == number);
-    match to.or_else(before) {
-        Some(to) if kept(to) => format!("rolls back: {from} → {to}, which is kept warm"),
-        Some(to) => format!("rolls back: {from} → what generation {to} was, made again"),
-        None => format!("rolls back: {from} → what was before it, made again"),
+    match observed.generations.iter().any(|one| one.number == to) {
+        true => format!("rolls back: {from} → {to}, which is kept warm"),
+        false => format!("rolls back: {from} → what generation {to} was, made again"),
     }
+}
+
+fn serving(observed: &Observed) -> Vec<u32> {
+    observed.generations.iter().filter(|one| one.attached).map(|one| one.number).collect()
 }

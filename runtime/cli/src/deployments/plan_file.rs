@@ -1,6 +1,7 @@
 //! Plans on disk: what `plan --out` writes, and `deploy FILE` does exactly, or not at all.
 
 use super::Survey;
+use crate::recipes::Recipes;
 use kiln_engine::Error;
 use kiln_engine::deploy::Plan;
 use kiln_engine::plan::Planned;
@@ -9,7 +10,7 @@ use std::io::Write;
 use std::path::Path;
 
 /// Of the format of plan files.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A plan as it is written.
 #[derive(Debug, Serialize, Deserialize)]
@@ -17,6 +18,8 @@ pub(crate) struct PlanFile {
     /// Says what the file is.
     kiln: String,
     version: u32,
+    /// Whose deployments these are.
+    project: String,
     /// The deployments that it was asked for; empty: all.
     pub(crate) names: Vec<String>,
     /// What their images consist of.
@@ -45,16 +48,22 @@ impl Image {
 }
 
 impl PlanFile {
-    pub(crate) fn of(names: &[String], survey: &Survey<'_>) -> Self {
-        let (images, plan) = (images(survey), survey.plan.clone());
-        Self { kiln: "plan".into(), version: VERSION, names: names.to_vec(), images, plan }
+    pub(crate) fn of(recipes: &Recipes<'_>, survey: &Survey<'_>) -> Self {
+        Self {
+            kiln: "plan".into(),
+            version: VERSION,
+            project: recipes.document.project().to_owned(),
+            names: recipes.names.to_vec(),
+            images: images(survey),
+            plan: survey.plan.clone(),
+        }
     }
 
-    /// Reads a plan.
+    /// Reads a plan for these recipes.
     ///
     /// # Errors
-    /// When it cannot be read, is no plan, or one of another Kiln.
-    pub(crate) fn read(path: &Path) -> Result<Self, Error> {
+    /// When it cannot be read, is no plan, or one of another Kiln or project.
+    pub(crate) fn read(path: &Path, recipes: &Recipes<'_>) -> Result<Self, Error> {
         let shown = path.display();
         let text = std::fs::read(path).map_err(|error| {
             Error::input(format!("cannot read the plan `{shown}`"))
@@ -69,6 +78,12 @@ impl PlanFile {
             serde_json::from_slice(&text).map_err(|error| no_plan().caused_by(error))?;
         if plan.kiln != "plan" || plan.version != VERSION {
             return Err(no_plan());
+        }
+        let (of, here) = (&plan.project, recipes.document.project());
+        if of != here {
+            let message =
+                format!("`{shown}` is a plan of the project `{of}`, and this is `{here}`");
+            return Err(Error::input(message).help("plan here, or deploy it where it was planned"));
         }
         Ok(plan)
     }

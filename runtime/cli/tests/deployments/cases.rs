@@ -122,6 +122,15 @@ fn unknown() {
         assert!(ran.stderr.contains("`prodution`"), "{command}: {}", ran.stderr);
         assert!(ran.stderr.contains("production"), "{command}: {}", ran.stderr);
     }
+    let two = of(["production", "staging"].map(|name| project.deployment(name, "t3.micro")));
+    let ran = project.run(two, &["status", "prodution"]).ended(1);
+    assert!(ran.stderr.contains("did you mean `production`?"), "{}", ran.stderr);
+    let image = project.run(document(), &["deploy", "web", "--yes"]).ended(1);
+    assert!(image.stderr.contains("`web` is an image"), "{}", image.stderr);
+    let file = project.run(document(), &["deploy", "next.plan"]).ended(1);
+    assert!(file.stderr.contains("neither a deployment nor a file"), "{}", file.stderr);
+    let nothing = project.run(document(), &["output", "production"]).ended(0);
+    assert!(nothing.stderr.contains("nothing runs of `production`"), "{}", nothing.stderr);
     project.run(document(), &["destroy"]).ended(64);
     project.run(document(), &["deploy", "--lease-time", "0"]).ended(64);
     let none = Document::new("shop").image(project.image("hello"));
@@ -170,10 +179,12 @@ fn asks() {
     assert!(ran.stderr.contains("no terminal") && ran.stderr.contains("--yes"), "{}", ran.stderr);
     assert!(project.world().groups.is_empty());
     project.run(document(), &["deploy", "--yes"]).ended(0);
+    let other = of([project.deployment("production", "t3.small")]);
+    project.run(other, &["deploy", "--yes"]).ended(0);
     for command in [&["destroy", "production"][..], &["rollback", "production"]] {
         let ran = project.run(document(), command).ended(1);
         assert!(ran.stderr.contains("no terminal"), "{}", ran.stderr);
-        assert_eq!(project.world().groups.len(), 1);
+        assert_eq!(project.world().groups.len(), 2);
     }
 }
 
@@ -182,6 +193,11 @@ fn plan_file() {
     let project = Project::new();
     let document = |kind: &str| of([project.deployment("production", kind)]);
     project.run(document("t3.micro"), &["plan", "--out", "next.plan"]).ended(0);
+    // Somebody else's recipes may have a deployment of the same name.
+    let other = Document::new("other").deployment(project.deployment("production", "t3.micro"));
+    let refused = project.run(other, &["deploy", "next.plan"]).ended(1);
+    assert!(refused.stderr.contains("a plan of the project `shop`"), "{}", refused.stderr);
+    assert!(project.world().groups.is_empty());
     let mode = std::fs::metadata(project.path("next.plan")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     // The recipe has moved.
@@ -219,6 +235,16 @@ fn rollback() {
     let project = Project::new();
     let document = |kind: &str| of([project.deployment("production", kind)]);
     project.run(document("t3.micro"), &["deploy", "--yes"]).ended(0);
+    // What cannot be is refused before anybody is asked.
+    let refused = |args: &[&str], words: &str| {
+        let args = [&["rollback", "production"], args].concat();
+        let ran = project.run(document("t3.micro"), &args).ended(1);
+        assert!(ran.stderr.contains(words), "{words} is not in: {}", ran.stderr);
+        assert!(!ran.stdout.contains("rolls back"), "{}", ran.stdout);
+    };
+    refused(&[], "no earlier generation that served");
+    refused(&["--to", "1"], "generation 1 of `production` serves");
+    refused(&["--to", "7"], "no generation 7 that served");
     project.run(document("t3.small"), &["deploy", "--yes"]).ended(0);
     let back = project.run(document("t3.small"), &["rollback", "production", "--yes"]).ended(0);
     assert!(back.stdout.contains("generation 2 → 1, which is kept warm"), "{}", back.stdout);

@@ -33,4 +33,5 @@ pub use change::{Change, PlannedDeployment};
 pub use desired::{ArtifactState, Desired, ImageState, LayerKey};
 pub use plan::{Counts, Past, Place, Plan};
 pub use reason::{Begun, Difference, Reason};
+pub use rollback::earlier;
 pub use run::{Options, Outcome, Run, Work};

@@ -4,15 +4,18 @@ use super::recover::Recovered;
 use super::replace::{Replacement, and};
 use super::turn::{Reading, Turn};
 use crate::Error;
-use crate::driver::{Capacity, HistoryEntry};
+use crate::driver::{Capacity, Generation, HistoryEntry, Intent};
 use crate::event::DeployPhase;
 use kiln::Replicas;
+use std::collections::BTreeSet;
 
 impl Turn<'_> {
     /// Gives the traffic to an earlier generation. Returns the number of the one that serves.
     pub(super) async fn rollback(&self, to: Option<u32>) -> Result<u32, Error> {
         let reading = self.read().await?;
-        let earlier = self.earlier(&reading, to)?;
+        let observed = reading.observed.iter().flat_map(|observed| &observed.generations);
+        let past = (&reading.history[..], reading.intent.as_ref());
+        let earlier = earlier(self.deployment, observed, past, to)?.clone();
         let number = earlier.generation;
         let goal = self.goal(&reading, &earlier);
         let (recovered, reading) = self.recover(&goal, reading).await?;
@@ -46,52 +49,6 @@ impl Turn<'_> {
                 and(error, &format!("generation {ready} is kept: `--to` can go there at once"))
             }),
         }
-    }
-
-    /// What the history says of the generation that is asked for.
-    fn earlier(&self, reading: &Reading, to: Option<u32>) -> Result<HistoryEntry, Error> {
-        let name = self.deployment;
-        let rolled_back = reading
-            .intent
-            .as_ref()
-            .filter(|intent| intent.ending.action == "rollback" && to.is_none());
-        let observed = reading.observed.iter().flat_map(|observed| &observed.generations);
-        let attached = observed.filter(|found| found.attached).map(|found| found.number);
-        let mut succeeded = reading.history.iter().rev();
-        let serves = attached.max().or_else(|| {
-            let last = reading.history.iter().rfind(|entry| entry.failure.is_none());
-            last.filter(|entry| entry.action != "destroy").map(|entry| entry.generation)
-        });
-        let wanted = |entry: &&HistoryEntry| {
-            let generation = entry.generation;
-            let asked = match (to, rolled_back) {
-                (Some(to), _) => generation == to,
-                // A rollback that has not ended was to there.
-                (None, Some(intent)) => generation == intent.generation,
-                (None, None) => Some(generation) != serves,
-            };
-            asked && entry.failure.is_none() && entry.action != "destroy"
-        };
-        if let Some(entry) = succeeded.find(wanted) {
-            return Ok(entry.clone());
-        }
-        let mut known: Vec<u32> = reading
-            .history
-            .iter()
-            .filter(|entry| entry.failure.is_none() && Some(entry.generation) != serves)
-            .map(|entry| entry.generation)
-            .collect();
-        known.sort_unstable();
-        known.dedup();
-        let known: Vec<String> = known.iter().map(ToString::to_string).collect();
-        let message = match to {
-            Some(to) => format!("the history of `{name}` has no generation {to} that served"),
-            None => format!("the history of `{name}` has no earlier generation that served"),
-        };
-        Err(Error::input(message).help(match known.is_empty() {
-            true => "deploy what works instead".to_owned(),
-            false => format!("there are: {}", known.join(", ")),
-        }))
     }
 
     /// What was deployed then, with as many servers as the traffic has now.
@@ -129,4 +86,52 @@ impl Turn<'_> {
         self.say(None, DeployPhase::Done { action: "destroy".into(), ms: self.ms() });
         Ok(())
     }
+}
+
+/// The entry of a deployment's history that a rollback brings back: of the generation `to`, else of the one that had the
+/// traffic before, or that an unfinished rollback was to. `past`: its history and what was begun.
+///
+/// # Errors
+/// When the history has none, with the generations that it has.
+pub fn earlier<'a>(
+    deployment: &str,
+    generations: impl IntoIterator<Item = &'a Generation>,
+    past: (&'a [HistoryEntry], Option<&Intent>),
+    to: Option<u32>,
+) -> Result<&'a HistoryEntry, Error> {
+    let (history, intent) = past;
+    let rolled_back = intent.filter(|intent| intent.ending.action == "rollback" && to.is_none());
+    let attached = generations.into_iter().filter(|found| found.attached);
+    let serves = attached.map(|found| found.number).max().or_else(|| {
+        let last = history.iter().rfind(|entry| entry.failure.is_none());
+        last.filter(|entry| entry.action != "destroy").map(|entry| entry.generation)
+    });
+    let wanted = |entry: &&HistoryEntry| {
+        let generation = entry.generation;
+        let asked = match (to, rolled_back) {
+            (Some(to), _) => generation == to,
+            // A rollback that has not ended was to there.
+            (None, Some(intent)) => generation == intent.generation,
+            (None, None) => Some(generation) != serves,
+        };
+        asked && entry.failure.is_none() && entry.action != "destroy"
+    };
+    if let Some(entry) = history.iter().rfind(wanted) {
+        return Ok(entry);
+    }
+    let served = history.iter().filter(|entry| entry.failure.is_none());
+    let known: BTreeSet<u32> =
+        served.map(|entry| entry.generation).filter(|number| Some(*number) != serves).collect();
+    let known: Vec<String> = known.iter().map(ToString::to_string).collect();
+    let message = match to {
+        Some(to) if Some(to) == serves => {
+            format!("generation {to} of `{deployment}` serves, and its history does not have it")
+        }
+        Some(to) => format!("the history of `{deployment}` has no generation {to} that served"),
+        None => format!("the history of `{deployment}` has no earlier generation that served"),
+    };
+    Err(Error::input(message).help(match known.is_empty() {
+        true => "deploy what works instead".to_owned(),
+        false => format!("there are: {}", known.join(", ")),
+    }))
 }
