@@ -27,9 +27,9 @@ fn ask(question: &str, does: &str) -> Result<String, Error> {
         BufReader::new(terminal).read_line(&mut answer)?;
         Ok(answer)
     };
-    asked().map_err(|error| {
+    // Which error the missing terminal gave helps nobody.
+    asked().map_err(|_| {
         Error::input("there is no terminal to ask at, and nothing was changed")
             .help(format!("`--yes` {does} without asking"))
-            .caused_by(error)
     })
 }

@@ -76,7 +76,10 @@ impl Resolve {
         };
         Error::new(ErrorKind::Input, message)
             .at(origin.unwrap_or(&keyed.graph().node(index).origin))
-            .help("run `cargo xtask update` and commit kiln.lock")
+            .help(format!(
+                "run `cargo xtask update --builder {}` and commit kiln.lock",
+                keyed.target().builder
+            ))
     }
 }
 
