@@ -18,6 +18,7 @@ const RATE: u32 = 200;
 const SOON: Duration = Duration::from_secs(60);
 
 /// Answers with what is in `/srv/version`, once it is there: a server whose version comes late is not healthy before.
+/// Where `/srv/port` names another port, on that one.
 const SERVER: &str = r#"#!/usr/bin/python3
 import asyncio, pathlib, time
 
@@ -25,6 +26,8 @@ file = pathlib.Path("/srv/version")
 while not file.exists():
     time.sleep(0.1)
 body = file.read_bytes()
+where = pathlib.Path("/srv/port")
+port = int(where.read_text()) if where.exists() else 8080
 answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
 
 async def serve(reader, writer):
@@ -38,7 +41,7 @@ async def serve(reader, writer):
         writer.close()
 
 async def main():
-    server = await asyncio.start_server(serve, "0.0.0.0", 8080, backlog=1000)
+    server = await asyncio.start_server(serve, "0.0.0.0", port, backlog=1000)
     await server.serve_forever()
 
 asyncio.run(main())

@@ -15,9 +15,12 @@ mod garbage;
 mod hands;
 mod images;
 mod kills;
+mod places;
 
 mod deploy_drift;
 mod deploy_fleet;
 mod deploy_kills;
+mod deploy_named;
+mod deploy_ports;
 mod deploy_refusals;
 mod deploy_traffic;
