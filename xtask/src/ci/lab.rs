@@ -5,13 +5,17 @@ use super::tests;
 use crate::lab::Places;
 use crate::workspace::Workspace;
 use crate::{python, root};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// The packages that reach EC2's SDK. Compiled optimised, as the host is that they are tested through: the SDK
 /// is compiled once.
 pub(super) const REACH_EC2: [&str; 2] = ["kiln-ec2", "kiln-host-ec2"];
+
+/// Tests that are run at the same time, each with a lab of its own: most of the time they wait, for health checks and for
+/// requests to be answered.
+const LABS: &str = "4";
 
 /// What the tests of the lab run in.
 pub(super) struct Lab {
@@ -34,10 +38,17 @@ impl Lab {
         Ok(Self { sources, cache, python, tools })
     }
 
-    /// The lab's tests: its control plane with imagined machines, and its machines.
+    /// The lab's tests: its control plane with imagined machines, and its machines. Side by side: the former wait most of
+    /// their time, and have nothing on this machine that the others could meet.
     pub(super) fn unit(&self, tally: &mut Tally) -> Result<()> {
-        let control = self.unittest("control_tests", tally);
-        control.and(self.unittest("tests", tally))
+        let mut of_control = Tally::default();
+        let (control, machines) = std::thread::scope(|scope| {
+            let control = scope.spawn(|| self.unittest("control_tests", &mut of_control));
+            let machines = self.unittest("tests", tally);
+            (control.join(), machines)
+        });
+        tally.add(of_control);
+        control.unwrap_or_else(|_| bail!("lost a thread")).and(machines)
     }
 
     /// `aws` and Packer, unchanged, against a lab.
@@ -53,6 +64,7 @@ impl Lab {
         if !root::is_root() {
             command.args(["--config", tests::RUNNER]);
         }
+        command.args(["--", "--test-threads", LABS]);
         tests::counted(command, tally)
     }
 

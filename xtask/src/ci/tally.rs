@@ -27,6 +27,12 @@ impl Tally {
         }
     }
 
+    /// Counts what others have counted.
+    pub(super) fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+    }
+
     fn read_python(&mut self, line: &str) {
         if let Some((count, _)) = line.strip_prefix("Ran ").and_then(|ran| ran.split_once(" test"))
         {
@@ -86,5 +92,7 @@ mod tests {
             tally.read(line);
         }
         assert_eq!(tally.to_string(), "8 passed, 3 failed");
+        tally.add(Tally { passed: 1, failed: 2 });
+        assert_eq!(tally.to_string(), "9 passed, 5 failed");
     }
 }

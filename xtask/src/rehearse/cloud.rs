@@ -9,7 +9,7 @@ pub(super) const NAME: &str = "rehearsal";
 
 /// A lab of this rehearsal's own, down when this is dropped unless it is kept.
 pub(super) struct Cloud {
-    /// This program, found before a compilation may have replaced it.
+    /// This program.
     program: PathBuf,
     environment: Vec<(String, String)>,
     keep: bool,
@@ -20,14 +20,13 @@ impl Cloud {
     ///
     /// # Errors
     /// When it does not come up, or one is up.
-    pub(super) fn up(region: Option<&str>, yes: bool) -> Result<Self> {
+    pub(super) fn up(program: PathBuf, region: Option<&str>, yes: bool) -> Result<Self> {
         if Places::new().is_up(NAME) {
             bail!(
                 "the lab of another rehearsal is up: one that was kept or killed, or that goes on\n\
                  help: `cargo xtask lab down --name {NAME}` ends it"
             );
         }
-        let program = std::env::current_exe().context("cannot find this program")?;
         let mut up = lab(&program, "up");
         up.args(region.into_iter().flat_map(|region| ["--region", region]));
         up.args(yes.then_some("--yes"));

@@ -35,6 +35,8 @@ pub(crate) fn execute(
     arguments: &[OsString],
     yes: bool,
 ) -> Result<ExitCode> {
+    // Before anything is compiled: a compilation may replace it, and the kernel then tells another name.
+    let program = std::env::current_exe().context("cannot find this program")?;
     let options = Options::parse(arguments)?;
     if options.help {
         writeln!(std::io::stdout().lock(), "{}", options::USAGE)?;
@@ -51,7 +53,7 @@ pub(crate) fn execute(
     let replaced = recipes.fit(&site);
 
     say::line("\n$ cargo xtask lab up --name rehearsal");
-    let mut cloud = Cloud::up(region.as_deref(), yes)?;
+    let mut cloud = Cloud::up(program, region.as_deref(), yes)?;
     say::line(&format!("the recipes are a copy, in `{}`", site.copy.display()));
     replaced.iter().for_each(|line| say::line(&format!("  {line}")));
     let started = Instant::now();
