@@ -5,7 +5,7 @@ use crate::ast::{self, Body, Entry, Pair, Value};
 use crate::diag::{self, Sink};
 use crate::schema::{Key, Keys};
 use crate::valid::Call;
-use proc_macro2::Ident;
+use proc_macro2::{Group, Ident};
 use syn::LitStr;
 
 /// The keys that are there, right or wrong.
@@ -45,6 +45,29 @@ pub(super) fn all(
     let calls = refine(body, keys, seen, inputs, sink);
     together(owner, keys, seen, sink);
     calls
+}
+
+/// Checks the value of a key that is at least one other key in braces, and then with `further` what depends on several.
+pub(super) fn some(
+    key: &str,
+    group: &Group,
+    keys: &Keys,
+    inputs: &Inputs,
+    sink: &mut Sink,
+    further: impl FnOnce(&[Call], &Seen, &mut Sink),
+) -> Option<Vec<Call>> {
+    let body = Body::read(group);
+    if body.entries.is_empty() {
+        sink.error(group, diag::empty_list(key));
+        return None;
+    }
+    let owner = Ident::new(key, group.span());
+    let mut seen = Seen::default();
+    sink.nest(|sink| {
+        let calls = all(body, &owner, keys, &mut seen, inputs, sink);
+        further(&calls, &seen, sink);
+        Some(calls)
+    })
 }
 
 /// Checks everything in these braces, which may be missing anything: they refine what is said elsewhere.

@@ -1,29 +1,18 @@
 //! `replicas: { … }`: its keys, and their order.
 
-use super::keys::{self, Seen};
-use super::{Inputs, word};
-use crate::ast::Body;
-use crate::diag::{self, Sink};
+use super::{Inputs, keys, word};
+use crate::diag::Sink;
 use crate::schema::REPLICAS;
 use crate::valid::{Arg, Call};
 use kiln_rules as rules;
-use proc_macro2::{Group, Ident};
+use proc_macro2::Group;
 use syn::LitInt;
 
 /// Checks bounds in braces.
 pub(super) fn check(key: &str, group: &Group, inputs: &Inputs, sink: &mut Sink) -> Option<Arg> {
-    let body = Body::read(group);
-    if body.entries.is_empty() {
-        sink.error(group, diag::empty_list(key));
-        return None;
-    }
-    let owner = Ident::new(key, group.span());
-    let mut seen = Seen::default();
-    sink.nest(|sink| {
-        let calls = keys::all(body, &owner, &REPLICAS, &mut seen, inputs, sink);
-        order(&calls, sink);
-        Some(Arg::Fields { of: "ReplicaBounds", calls })
-    })
+    let calls =
+        keys::some(key, group, &REPLICAS, inputs, sink, |calls, _, sink| order(calls, sink))?;
+    Some(Arg::Fields { of: "ReplicaBounds", calls })
 }
 
 /// Judges the numbers that are literals, each against those that it must not be less than.

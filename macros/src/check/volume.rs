@@ -2,28 +2,17 @@
 
 use super::keys::{self, Seen};
 use super::{Inputs, word};
-use crate::ast::Body;
-use crate::diag::{self, Sink};
+use crate::diag::Sink;
 use crate::schema::VOLUME;
 use crate::valid::{Arg, Call};
 use kiln_rules as rules;
-use proc_macro2::{Group, Ident};
+use proc_macro2::Group;
 use syn::{LitInt, LitStr};
 
 /// Checks a volume in braces.
 pub(super) fn check(key: &str, group: &Group, inputs: &Inputs, sink: &mut Sink) -> Option<Arg> {
-    let body = Body::read(group);
-    if body.entries.is_empty() {
-        sink.error(group, diag::empty_list(key));
-        return None;
-    }
-    let owner = Ident::new(key, group.span());
-    let mut seen = Seen::default();
-    sink.nest(|sink| {
-        let calls = keys::all(body, &owner, &VOLUME, &mut seen, inputs, sink);
-        bounds(&calls, &seen, sink);
-        Some(Arg::Fields { of: "Volume", calls })
-    })
+    let calls = keys::some(key, group, &VOLUME, inputs, sink, bounds)?;
+    Some(Arg::Fields { of: "Volume", calls })
 }
 
 /// Judges the numbers that are literals, by the kind where that is one too.
