@@ -2,7 +2,9 @@
 
 mod deployments;
 
-pub(crate) use deployments::{Deploy, Destroy, History, Look, Plan, Rollback, StateArgs};
+pub(crate) use deployments::{
+    ChangeArgs, Deploy, Destroy, History, Look, Plan, Rollback, StateArgs,
+};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use kiln_engine::bake::OnError;

@@ -8,7 +8,7 @@ use crate::project::Project;
 use crate::recipes::Recipes;
 use crate::report::{Report, Scope};
 use kiln_engine::bake::{OnError, Resolve};
-use kiln_engine::deploy::{ArtifactState, Options, Outcome, Run, Work};
+use kiln_engine::deploy::{ArtifactState, Outcome, Run, Work};
 use kiln_engine::{Error, Event};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -58,13 +58,7 @@ pub(crate) async fn execute(
         return Err(one(Error::interrupted().help("what was baked stays; nothing was deployed")));
     }
     let jobs = global.jobs.map_or_else(|| jobs(&survey), usize::from);
-    let options = Options {
-        jobs,
-        holder: deployments::holder(),
-        patience: args.change.patience(),
-        exact: file.is_some(),
-        interrupted,
-    };
+    let options = deployments::options(&args.change, jobs, file.is_some(), interrupted);
     for name in unbaked(&survey) {
         report.warning(&format!("`{name}` stays as it is: its image was not baked"));
     }

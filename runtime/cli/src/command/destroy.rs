@@ -6,7 +6,7 @@ use crate::exit::{Ended, Exit};
 use crate::recipes::Recipes;
 use crate::report::Report;
 use kiln_engine::Error;
-use kiln_engine::deploy::{Options, Run};
+use kiln_engine::deploy::Run;
 use kiln_engine::driver::Belonging;
 use std::time::Instant;
 
@@ -54,13 +54,7 @@ pub(crate) async fn execute(
         return Ok(Exit::Done);
     }
     report.started(0);
-    let options = Options {
-        jobs: 1,
-        holder: deployments::holder(),
-        patience: args.change.patience(),
-        exact: false,
-        interrupted,
-    };
+    let options = deployments::options(&args.change, 1, false, interrupted);
     let run =
         Run { state: state.as_ref(), events: &|event| report.event(event), options: &options };
     let (mut deployed, mut failed) = (0, 0);

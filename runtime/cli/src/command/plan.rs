@@ -1,11 +1,11 @@
 use crate::args::{Format, Global, Plan as PlanArgs};
 use crate::deployments::{self, join_all, json, plan_file::PlanFile, text};
 use crate::exit::{Ended, Exit};
-use crate::project::{Project, short};
+use crate::project::Project;
 use crate::recipes::Recipes;
 use crate::report::Report;
 use kiln_engine::Error;
-use kiln_engine::plan::{Plan, Planned};
+use kiln_engine::plan::Plan;
 use serde_json::json;
 use tokio::sync::watch;
 
@@ -77,7 +77,7 @@ async fn of_images(
     match global.format {
         Format::Text => {
             for (project, plan) in planned() {
-                images(project, plan, project.scope(&projects).shown(), report);
+                text::layers(project, plan, project.scope(&projects).shown(), report);
             }
             report.text(&match build {
                 0 => "\nNothing to do: everything is cached.".to_owned(),
@@ -100,23 +100,4 @@ async fn of_images(
     }
     let changes = args.detailed_exitcode && build > 0;
     Ok(if changes { Exit::Changes } else { Exit::Done })
-}
-
-/// One line a layer. `place`: where, where there are several.
-fn images(project: &Project<'_>, plan: &Plan, place: &str, report: &Report) {
-    let place = if place.is_empty() { String::new() } else { format!(" in {place}") };
-    let mut image = "";
-    let width = plan.nodes.keys().map(|index| project.name(*index).layer.len()).max().unwrap_or(0);
-    for (index, planned) in &plan.nodes {
-        let name = project.name(*index);
-        if name.image != image {
-            image = &name.image;
-            report.text(&format!("{image}{place}"));
-        }
-        let layer = &name.layer;
-        report.text(&match planned {
-            Planned::Cached { key, .. } => format!("  = {layer:width$}  cached  {}", short(*key)),
-            Planned::Build { why, .. } => format!("  + {layer:width$}  builds  {why}"),
-        });
-    }
 }

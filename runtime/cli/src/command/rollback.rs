@@ -5,7 +5,7 @@ use crate::deployments::{self, agreed};
 use crate::exit::{Ended, Exit};
 use crate::recipes::Recipes;
 use crate::report::Report;
-use kiln_engine::deploy::{Options, Outcome, Run, earlier};
+use kiln_engine::deploy::{Outcome, Run, earlier};
 use kiln_engine::driver::Observed;
 use kiln_engine::{Error, Event};
 use std::time::Instant;
@@ -48,13 +48,7 @@ pub(crate) async fn execute(
         return Ok(Exit::Done);
     }
     report.started(0);
-    let options = Options {
-        jobs: 1,
-        holder: deployments::holder(),
-        patience: args.change.patience(),
-        exact: false,
-        interrupted,
-    };
+    let options = deployments::options(&args.change, 1, false, interrupted);
     let run =
         Run { state: state.as_ref(), events: &|event| report.event(event), options: &options };
     let outcome = run.rollback(region.deployer.as_ref(), &args.name, args.to).await;

@@ -17,7 +17,7 @@ pub(crate) mod json;
 pub(crate) mod text;
 
 pub(crate) use confirm::{agreed, typed};
-pub(crate) use holder::holder;
+pub(crate) use holder::options;
 pub(crate) use join::join_all;
 pub(crate) use moment::shown as shown_moment;
 pub(crate) use region::{Baking, Region, elsewhere, regions};

@@ -1,10 +1,10 @@
 //! Plans in words.
 
 use super::Survey;
-use crate::project::short;
+use crate::project::{Project, short};
 use crate::report::Report;
 use kiln_engine::deploy::{Change, Plan, PlannedDeployment};
-use kiln_engine::plan::Planned;
+use kiln_engine::plan::{self as bake, Planned};
 
 /// So many deployments without any change are named; of more, only their number.
 const NAMED: usize = 20;
@@ -14,11 +14,10 @@ pub(crate) fn plan(survey: &Survey<'_>, report: &Report) {
     let several = survey.regions.len() > 1;
     for baking in bakings(survey).filter(|baking| baking.to_build() > 0) {
         let others = bakings(survey).map(|other| &other.project);
-        let place = match baking.project.scope(others).shown() {
-            "" => String::new(),
-            place => format!(" in {place}"),
-        };
-        bake(baking, &place, report);
+        if let Some(plan) = &baking.plan {
+            layers(&baking.project, plan, baking.project.scope(others).shown(), report);
+            report.text("");
+        }
     }
     deployments(&survey.plan, several, report);
     let build: usize = bakings(survey).map(|baking| baking.to_build()).sum();
@@ -30,10 +29,9 @@ pub(crate) fn bakings<'s>(survey: &'s Survey<'_>) -> impl Iterator<Item = &'s su
     survey.regions.iter().flat_map(|region| &region.bakes)
 }
 
-/// One line a layer of the images that are not complete.
-fn bake(baking: &super::Baking<'_>, place: &str, report: &Report) {
-    let Some(plan) = &baking.plan else { return };
-    let project = &baking.project;
+/// One line a layer. `place`: where, where there are several.
+pub(crate) fn layers(project: &Project<'_>, plan: &bake::Plan, place: &str, report: &Report) {
+    let place = if place.is_empty() { String::new() } else { format!(" in {place}") };
     let width = plan.nodes.keys().map(|index| project.name(*index).layer.len()).max().unwrap_or(0);
     let mut image = "";
     for (index, planned) in &plan.nodes {
@@ -48,7 +46,6 @@ fn bake(baking: &super::Baking<'_>, place: &str, report: &Report) {
             Planned::Build { why, .. } => format!("  + {layer:width$}  builds  {why}"),
         });
     }
-    report.text("");
 }
 
 fn deployments(plan: &Plan, several: bool, report: &Report) {
