@@ -82,6 +82,15 @@ impl Checkout {
         }
     }
 
+    /// Brings the example recipes back.
+    pub(super) fn restore_recipes(&self, workspace: &Workspace) -> Result<()> {
+        let recipes = self.root.join("recipes");
+        std::fs::remove_dir_all(&recipes).context("cannot remove the recipes")?;
+        let mut copy = Command::new("cp");
+        copy.arg("--recursive").arg(workspace.root().join("recipes")).arg(&recipes);
+        measure::run(&mut copy).map(drop)
+    }
+
     /// The Document of the recipes as they are now.
     pub(super) fn document(&self) -> Result<String> {
         self.build(&["build", "--package", "recipes"])?;

@@ -29,7 +29,7 @@ struct Awaited {
 
 #[derive(Debug)]
 struct Object {
-    /// When it was first awaited, or there was news of its servers: what begins to change goes on changing.
+    /// When it was first awaited; later where there was news of its servers.
     since: Instant,
     waiters: usize,
     reads: watch::Sender<Option<Read>>,
@@ -120,7 +120,7 @@ impl Rounds {
             if let Some(object) = awaited.objects.get_mut(&(kind, id)) {
                 let before = object.reads.send_replace(Some(Read { result: result.clone() }));
                 if before.is_some_and(|before| is_news(&before.result, &result)) {
-                    object.since = Instant::now();
+                    object.since = Instant::now() - pace::after_news(object.since.elapsed());
                 }
             }
         }

@@ -1,7 +1,9 @@
-//! What a plan costs when nothing changed, beside Terraform on as many resources.
+//! What a plan costs when nothing changed, beside Terraform on as many resources; and how long a deploy takes, beside what
+//! EC2 itself takes for it.
 
 mod engine;
 mod host;
+mod switch;
 mod terraform;
 
 use super::checkout::Checkout;
@@ -67,6 +69,7 @@ pub(super) fn run(
         }
         rows.extend([kiln, other].into_iter().filter(|row| !row.samples.is_empty()));
     }
+    rows.extend(switch::run(workspace, options, place, checkout)?);
     rows.push(in_a_lab(workspace, options, place, checkout)?);
     Ok(rows)
 }
