@@ -48,7 +48,8 @@ pub(crate) fn execute(
     if !root::is_root() {
         bail!("`bench` starts daemons and mounts\nhelp: run it as root");
     }
-    let labs = (options.wants("ec2") || options.wants("deployments")).then_some(crate::lab::NEEDS);
+    let in_lab = ["ec2", "deployments", "deploys"].iter().any(|group| options.wants(group));
+    let labs = in_lab.then_some(crate::lab::NEEDS);
     let packer = options.wants("ec2").then_some(needs::EC2);
     let ssh = options.wants("ssh").then_some(needs::SSH);
     let needs = setup::HOST.iter().chain(needs::NEEDS);
@@ -108,6 +109,8 @@ fn all(
     }
     if options.wants("deployments") {
         rows.extend(deployments::run(workspace, options, place, checkout)?);
+    } else if options.wants("deploys") {
+        rows.extend(deployments::deploys(workspace, options, place, checkout)?);
     }
     if options.fresh_clone {
         rows.extend(clone::run(workspace, place)?);

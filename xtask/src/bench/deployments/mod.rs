@@ -6,6 +6,8 @@ mod host;
 mod switch;
 mod terraform;
 
+pub(super) use switch::run as deploys;
+
 use super::checkout::Checkout;
 use super::cloud::Cloud;
 use super::machine;
@@ -69,7 +71,7 @@ pub(super) fn run(
         }
         rows.extend([kiln, other].into_iter().filter(|row| !row.samples.is_empty()));
     }
-    rows.extend(switch::run(workspace, options, place, checkout)?);
+    rows.extend(deploys(workspace, options, place, checkout)?);
     rows.push(in_a_lab(workspace, options, place, checkout)?);
     Ok(rows)
 }
