@@ -25,6 +25,7 @@ mod stale;
 mod target_group;
 
 mod group;
+mod moving;
 mod template;
 mod traffic;
 

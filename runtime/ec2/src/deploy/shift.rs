@@ -1,4 +1,5 @@
 use super::listener::{Forwards, forwards};
+use super::traffic::TargetGroup;
 use super::works::Works;
 use super::world::World;
 use crate::aws::Refusal;
@@ -42,9 +43,18 @@ impl Works<'_> {
 
     /// Lets the load balancer hand a generation's part of the traffic to the others, where those are in other target
     /// groups.
-    pub(super) async fn shift(self, group: &str, own: &[String]) -> Result<(), Error> {
+    pub(super) async fn shift(
+        self,
+        group: &str,
+        own: &[String],
+        declared: Option<&TargetGroup>,
+    ) -> Result<(), Error> {
         let Some(LoadBalancer::Made(made)) = &self.deployment.load_balancer else { return Ok(()) };
-        for balancer in self.balancers_before(own).await? {
+        let balancers = match declared {
+            Some(declared) if own == [declared.arn.as_str()] => declared.balancers.clone(),
+            _ => self.balancers_before(own).await?.into_iter().collect(),
+        };
+        for balancer in balancers {
             let Some(listener) = self.find_listener(made, &balancer).await? else { continue };
             let before = forwards(&listener);
             if before.len() < 2 {

@@ -50,7 +50,11 @@ impl Works<'_> {
         self.names().target_group(balancer, made.to, &check)
     }
 
-    async fn find_target_group(self, name: &str) -> Result<Option<TargetGroup>, Refusal> {
+    /// The one of this name, as far as reads show it.
+    pub(super) async fn find_target_group(
+        self,
+        name: &str,
+    ) -> Result<Option<TargetGroup>, Refusal> {
         let answer = self.aws().elb.describe_target_groups().names(name).send().await;
         match answer.map_err(Refusal::from) {
             Err(refusal) if refusal.is_not_found() => Ok(None),

@@ -4,12 +4,12 @@ use super::network::Network;
 use super::seen::once_seen;
 use super::traits::{balancer_subnets, seconds};
 use super::works::Works;
-use super::world::{World, group_tags};
+use super::world::group_tags;
 use crate::aws::Refusal;
 use crate::wait::{Kind, Seen, Targets};
-use aws_sdk_autoscaling::types::{AutoScalingGroup, LifecycleState};
+use aws_sdk_autoscaling::types::AutoScalingGroup;
 use aws_sdk_elasticloadbalancingv2::types::TargetHealthStateEnum;
-use kiln::LoadBalancer;
+use kiln::{LoadBalancer, NewLoadBalancer};
 use kiln_engine::Error;
 use kiln_engine::driver::Output;
 use std::collections::BTreeSet;
@@ -19,7 +19,7 @@ use std::time::Duration;
 const SLACK: Duration = Duration::from_secs(30);
 
 /// How long servers get to be healthy where a deployment does not say.
-const HEALTHY_WITHIN_MS: u64 = 300_000;
+pub(super) const HEALTHY_WITHIN_MS: u64 = 300_000;
 
 /// What servers are to be attached to.
 pub(super) struct TargetGroup {
@@ -32,8 +32,8 @@ impl Works<'_> {
     /// Lets traffic reach a generation.
     pub(super) async fn attach(self, generation: u32) -> Result<(), Error> {
         let name = self.names().group(generation);
-        match self.declared_target_group().await? {
-            Some(TargetGroup { arn, .. }) => match self.attach_to(&name, &arn).await {
+        match self.target_group_there().await? {
+            Some(arn) => match self.attach_to(&name, &arn).await {
                 Ok(()) => self.judged_by_balancer(&name).await,
                 refused => refused,
             },
@@ -42,7 +42,24 @@ impl Works<'_> {
         .map_err(|refusal| self.refused(refusal, "hand traffic to the servers"))
     }
 
-    /// The target group that is declared; `None`: nobody hands traffic out.
+    /// The target group that is declared, once reads show it; `None`: nobody hands traffic out.
+    async fn target_group_there(self) -> Result<Option<String>, Error> {
+        let made = match &self.deployment.load_balancer {
+            None => return Ok(None),
+            Some(LoadBalancer::TargetGroup { arn, .. }) => return Ok(Some(arn.clone())),
+            Some(LoadBalancer::Made(made)) => made,
+        };
+        let name = self.name_behind(made).await?;
+        let there = once_seen(&[], async || {
+            let there = self.find_target_group(&name).await?.and_then(|one| one.target_group_arn);
+            there
+                .ok_or_else(|| Refusal::of("TargetGroupNotFound", format!("`{name}` is not there")))
+        });
+        let there = there.await.map_err(|refusal| self.refused(refusal, "see the target group"));
+        there.map(Some)
+    }
+
+    /// The target group that is declared, as far as it is there: what is undone may have been declared otherwise.
     pub(super) async fn declared_target_group(self) -> Result<Option<TargetGroup>, Error> {
         let made = match &self.deployment.load_balancer {
             None => return Ok(None),
@@ -51,28 +68,30 @@ impl Works<'_> {
             }
             Some(LoadBalancer::Made(made)) => made,
         };
-        let named = balancer_subnets(self.deployment, made);
-        let network = Network::of(self.aws(), named, &made.origin).await?;
-        let balancer = self.names().balancer(made.kind, made.internal, &network.vpc);
-        let name = self.target_group_name(made, &balancer);
-        let call = self.aws().elb.describe_target_groups().names(&name);
-        let answer = once_seen(&[], async || Ok(call.clone().send().await?)).await;
-        let answer = answer.map_err(|refusal| self.refused(refusal, "see the target group"))?;
-        let there = answer.target_groups.unwrap_or_default().pop();
+        let name = self.name_behind(made).await?;
+        let there = self.find_target_group(&name).await;
+        let there = there.map_err(|refusal| self.refused(refusal, "see the target group"))?;
         Ok(there.and_then(|one| {
             let balancers = one.load_balancer_arns.unwrap_or_default();
             Some(TargetGroup { arn: one.target_group_arn?, balancers })
         }))
     }
 
-    async fn attach_to(self, name: &str, arn: &str) -> Result<(), Refusal> {
+    async fn name_behind(self, made: &NewLoadBalancer) -> Result<String, Error> {
+        let named = balancer_subnets(self.deployment, made);
+        let network = Network::of(self.aws(), named, &made.origin).await?;
+        let balancer = self.names().balancer(made.kind, made.internal, &network.vpc);
+        Ok(self.target_group_name(made, &balancer))
+    }
+
+    pub(super) async fn attach_to(self, name: &str, arn: &str) -> Result<(), Refusal> {
         let autoscaling = &self.aws().autoscaling;
         let call = autoscaling.attach_load_balancer_target_groups();
         let call = call.auto_scaling_group_name(name).target_group_arns(arn);
         once_seen(&[], async || Ok(call.clone().send().await.map(drop)?)).await
     }
 
-    async fn judged_by_balancer(self, name: &str) -> Result<(), Refusal> {
+    pub(super) async fn judged_by_balancer(self, name: &str) -> Result<(), Refusal> {
         // From now on a server that its balancer finds unhealthy is replaced, but not one that starts: what does not
         // get healthy within the time that is declared is to be looked at and removed, not started again and again.
         let health = self.deployment.health.as_ref();
@@ -86,7 +105,7 @@ impl Works<'_> {
         Ok(())
     }
 
-    async fn mark_attached(self, name: &str, attached: bool) -> Result<(), Refusal> {
+    pub(super) async fn mark_attached(self, name: &str, attached: bool) -> Result<(), Refusal> {
         let mark = tag(name, ATTACHED, "yes", false);
         let autoscaling = &self.aws().autoscaling;
         if attached {
@@ -101,22 +120,30 @@ impl Works<'_> {
     pub(super) async fn detach(self, generation: u32, output: Output<'_>) -> Result<(), Error> {
         let told = |refusal: Refusal| self.refused(refusal, "take the traffic from the servers");
         let name = self.names().group(generation);
-        let Some(group) = describe(self.aws(), &name).await.map_err(told)? else { return Ok(()) };
+        let (group, declared) = tokio::try_join!(
+            async { describe(self.aws(), &name).await.map_err(told) },
+            self.declared_target_group(),
+        )?;
+        let Some(group) = group else { return Ok(()) };
         if group_tags(&group).contains_key(ATTACHED) {
             self.mark_attached(&name, false).await.map_err(told)?;
         }
-        self.shift(&name, group.target_group_arns()).await?;
+        self.shift(&name, group.target_group_arns(), declared.as_ref()).await?;
         let mut arns: BTreeSet<String> = group.target_group_arns().iter().cloned().collect();
         self.detach_from(&name, &arns).await.map_err(told)?;
         // One that died while this drained has detached it already.
-        arns.extend(self.declared_target_group().await?.map(|declared| declared.arn));
+        arns.extend(declared.map(|declared| declared.arn));
         for arn in arns {
             self.drained(&group, &arn, output).await?;
         }
         Ok(())
     }
 
-    async fn detach_from(self, name: &str, arns: &BTreeSet<String>) -> Result<(), Refusal> {
+    pub(super) async fn detach_from(
+        self,
+        name: &str,
+        arns: &BTreeSet<String>,
+    ) -> Result<(), Refusal> {
         if arns.is_empty() {
             return Ok(());
         }
@@ -128,14 +155,14 @@ impl Works<'_> {
         Ok(())
     }
 
-    async fn judged_by_itself(self, name: &str) -> Result<(), Refusal> {
+    pub(super) async fn judged_by_itself(self, name: &str) -> Result<(), Refusal> {
         let call = self.aws().autoscaling.update_auto_scaling_group();
         let call = call.auto_scaling_group_name(name).health_check_type("EC2");
         Ok(call.send().await.map(drop)?)
     }
 
     /// Waits until no server of a group is registered any more, or the time for it is over.
-    async fn drained(
+    pub(super) async fn drained(
         self,
         group: &AutoScalingGroup,
         arn: &str,
@@ -184,135 +211,4 @@ impl Works<'_> {
             }
         }
     }
-
-    /// Where the front has changed so that servers with traffic must be attached elsewhere: does it, and waits until they
-    /// are healthy there. They stay where they were, too: see `leave`.
-    pub(super) async fn join(
-        self,
-        world: &World,
-        wanted: Option<&str>,
-        output: Output<'_>,
-    ) -> Result<(), Error> {
-        let told = |refusal: Refusal| self.refused(refusal, "hand traffic to the servers");
-        for group in world.serving(&self.deployment.name) {
-            let name = group.auto_scaling_group_name().unwrap_or_default();
-            match wanted {
-                Some(arn) if group.target_group_arns() != [arn] => {
-                    output(&format!("`{name}` moves to another target group"));
-                    // What serves is not replaced because it does not answer there yet.
-                    self.judged_by_itself(name).await.map_err(told)?;
-                    self.attach_to(name, arn).await.map_err(told)?;
-                    if let Err(error) = self.healthy_in(group, world, arn).await {
-                        let to = BTreeSet::from([arn.to_owned()]);
-                        self.detach_from(name, &to).await.map_err(told)?;
-                        if group.target_group_arns().iter().any(|one| one != arn) {
-                            self.judged_by_balancer(name).await.map_err(told)?;
-                        }
-                        return Err(error);
-                    }
-                }
-                None if !group_tags(group).contains_key(ATTACHED) => {
-                    self.mark_attached(name, true).await.map_err(told)?
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes servers from where they had traffic before, and waits until open requests there have ended.
-    pub(super) async fn leave(
-        self,
-        world: &World,
-        wanted: Option<&str>,
-        output: Output<'_>,
-    ) -> Result<(), Error> {
-        let told = |refusal: Refusal| self.refused(refusal, "hand traffic to the servers");
-        let old = |group: &AutoScalingGroup| {
-            let mut old = group.target_group_arns().to_vec();
-            old.retain(|arn| Some(arn.as_str()) != wanted);
-            old
-        };
-        for group in world.serving(&self.deployment.name) {
-            let name = group.auto_scaling_group_name().unwrap_or_default();
-            if wanted.is_some() && group_tags(group).contains_key(ATTACHED) {
-                self.mark_attached(name, false).await.map_err(told)?;
-            }
-            let old = old(group);
-            if !old.is_empty() {
-                // Before: servers that drain are not healthy to their balancer.
-                self.judged_by_itself(name).await.map_err(told)?;
-                let autoscaling = &self.aws().autoscaling;
-                let call = autoscaling.detach_load_balancer_target_groups();
-                let call = call.auto_scaling_group_name(name).set_target_group_arns(Some(old));
-                match call.send().await.map_err(Refusal::from) {
-                    // Somebody has removed it, and with it whatever was attached.
-                    Err(refusal) if is_gone(&refusal) => {}
-                    done => done.map(drop).map_err(told)?,
-                }
-            }
-        }
-        for group in world.serving(&self.deployment.name) {
-            let name = group.auto_scaling_group_name().unwrap_or_default();
-            for arn in old(group) {
-                self.drained(group, &arn, output).await?;
-            }
-            let is_in = |arn| group.target_group_arns() == [arn];
-            if wanted.is_some_and(|arn| !is_in(arn) || group.health_check_type() != Some("ELB")) {
-                self.judged_by_balancer(name).await.map_err(told)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Waits until those servers of a group are healthy in a target group that serve now.
-    async fn healthy_in(
-        self,
-        group: &AutoScalingGroup,
-        world: &World,
-        arn: &str,
-    ) -> Result<(), Error> {
-        let old = group.target_group_arns().iter().filter(|one| *one != arn);
-        let old: Vec<&Targets> = old.filter_map(|arn| world.targets.get(arn)).collect();
-        let serves = |id: &&str| {
-            let mut states = old.iter().filter_map(|targets| targets.get(*id)?.state());
-            old.is_empty() || states.any(|state| *state == TargetHealthStateEnum::Healthy)
-        };
-        let members = group.instances().iter();
-        let ids = members
-            .filter(|one| one.lifecycle_state() == Some(&LifecycleState::InService))
-            .filter_map(|one| one.instance_id());
-        let ids: Vec<&str> = ids.filter(serves).collect();
-        let within = self.deployment.health.as_ref().map_or(HEALTHY_WITHIN_MS, |one| one.within_ms);
-        let mut follower = self.inner.poller.follow(Kind::Targets, arn);
-        let healthy = async {
-            loop {
-                let Seen::Targets(targets) = follower.next().await? else { continue };
-                let is_healthy = |id: &&str| {
-                    let state = targets.get(*id).and_then(|health| health.state());
-                    matches!(
-                        state,
-                        Some(TargetHealthStateEnum::Healthy | TargetHealthStateEnum::Unavailable)
-                    )
-                };
-                if ids.iter().all(is_healthy) {
-                    return Ok(());
-                }
-            }
-        };
-        tokio::select! {
-            biased;
-            () = self.inner.poller.interruption() => Err(Error::interrupted()),
-            seen = healthy => seen.map_err(|refusal: Refusal| self.refused(refusal, "see the health")),
-            () = tokio::time::sleep(Duration::from_millis(within)) => Err(Error::input(
-                "the servers that run do not get healthy in the target group that is declared now",
-            )
-            .help("deploy servers that pass the check together with it, or declare what they were deployed with")
-            .at(self.origin())),
-        }
-    }
-}
-
-fn is_gone(refusal: &Refusal) -> bool {
-    refusal.is_not_found() || refusal.message().contains("not found")
 }

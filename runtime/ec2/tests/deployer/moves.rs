@@ -122,7 +122,12 @@ async fn checked() {
     shop.attach(&one(), 1).await;
     shop.healthy(&one(), 1, true).await;
     assert!(shop.deployer.share(&one()).await.unwrap());
-    shop.detach(&one(), 1).await;
+    // Who gives it up may declare a third check, for which nothing is there.
+    let mut third = one();
+    third.health.as_mut().unwrap().unhealthy = 9;
+    let begun = Instant::now();
+    shop.detach(&third, 1).await;
+    assert!(begun.elapsed().as_secs() < 60);
     assert_eq!((0..20).map(|_| get(&url)).collect::<Vec<_>>(), vec!["two"; 20]);
     shop.settle(&two()).await;
     assert_eq!(shop.observed().await.front, shop.deployer.declared(&two(), "").front);

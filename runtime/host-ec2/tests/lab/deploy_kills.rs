@@ -3,6 +3,7 @@
 use super::cloud::{Lab, bad_weather};
 use super::deploy_fleet::{Fleet, NAME, page, recipes, told};
 use super::project::Project;
+use kiln::health;
 use serde_json::json;
 use std::time::Duration;
 
@@ -15,7 +16,11 @@ fn after_a_kill_at_any_moment_the_next_deploy_brings_what_is_declared() {
     let lab = Lab::up(&[]);
     let project = Project::new(&lab);
     let fleet = Fleet { lab: &lab, project: &project };
-    let of = |number: u64| told(page(&project), &format!("version {number}"));
+    let of = |number: u64| {
+        // Every other one is asked otherwise, too: then something else stands before it.
+        let check = health::http().path(format!("/?{}", number / 2)).interval("5s").timeout("2s");
+        told(page(&project), &format!("version {number}")).health(check.within("60s"))
+    };
     let traffic = fleet.begin(&of(0));
     let deploy = [&["deploy", "--yes"][..], &LEASE].concat();
     for seed in 1..=kills {

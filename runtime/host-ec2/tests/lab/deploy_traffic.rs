@@ -3,15 +3,15 @@
 use super::cloud::Lab;
 use super::deploy_fleet::{Fleet, NAME, deployment, told, version};
 use super::project::Project;
-use kiln::{Deployment, Image, strategy};
+use kiln::{Deployment, Image, health, strategy};
 use serde_json::json;
 
 /// Deploy, change, deploy, roll back, under requests; then everything goes.
-fn story(declared: impl Fn(Image) -> Deployment) {
+fn story(declared: impl Fn(Image, &str) -> Deployment) {
     let lab = Lab::up(&[]);
     let project = Project::new(&lab);
     let fleet = Fleet { lab: &lab, project: &project };
-    let of = |text: &str| declared(version(&project, text));
+    let of = |text: &str| declared(version(&project, text), text);
     let traffic = fleet.begin(&of("one"));
     assert!(traffic.sees("one"));
     traffic.switch("two", || fleet.run(&of("two"), &["deploy", "--yes"]).done());
@@ -25,12 +25,28 @@ fn story(declared: impl Fn(Image) -> Deployment) {
 
 #[test]
 fn red_black_moves_all_traffic_and_back_without_a_failed_request() {
-    story(deployment);
+    story(|image, _| deployment(image));
 }
 
 #[test]
 fn rolling_moves_all_traffic_and_back_without_a_failed_request() {
-    story(|image| deployment(image).replicas(3).strategy(strategy::rolling().step(1)));
+    story(|image, _| deployment(image).replicas(3).strategy(strategy::rolling().step(1)));
+}
+
+/// Each version is asked in other words: it stands behind a target group of its own.
+fn asked(image: Image, version: &str) -> Deployment {
+    let check = health::http().path(format!("/?{version}")).interval("5s").timeout("2s");
+    deployment(image).health(check.within("60s"))
+}
+
+#[test]
+fn versions_that_are_asked_otherwise_take_the_traffic_without_a_failed_request() {
+    story(asked);
+}
+
+#[test]
+fn versions_that_are_asked_otherwise_roll_without_a_failed_request() {
+    story(|image, version| asked(image, version).replicas(3).strategy(strategy::rolling().step(1)));
 }
 
 #[test]
