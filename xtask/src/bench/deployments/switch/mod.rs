@@ -47,7 +47,7 @@ trait Tool {
 }
 
 /// Both moments, by both tools.
-pub(super) fn run(
+pub(in crate::bench) fn run(
     workspace: &Workspace,
     options: &Options,
     place: &Place,
