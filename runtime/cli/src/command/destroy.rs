@@ -47,7 +47,7 @@ pub(crate) async fn execute(
         if global.yes || typed(name, "destroys").map_err(one)? {
             agreed.push((name, region));
         } else {
-            report.text(&format!("{name}  stays as it is"));
+            report.text(&format!("that is not `{name}`: it stays as it is"));
         }
     }
     if agreed.is_empty() {

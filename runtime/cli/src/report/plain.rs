@@ -55,6 +55,10 @@ pub(super) fn line(event: &Event, place: &str) -> Option<String> {
         Event::Summary { built, cached, failed, deployed: 0, ms } => {
             format!("{built} built, {cached} cached, {failed} failed in {}", time(*ms))
         }
+        // Nothing is baked for a rollback, nor for what is destroyed.
+        Event::Summary { built: 0, cached: 0, failed, deployed, ms } => {
+            format!("{deployed} changed, {failed} failed in {}", time(*ms))
+        }
         Event::Summary { built, cached, failed, deployed, ms } => {
             let took = time(*ms);
             format!(

@@ -274,6 +274,7 @@ fn orphan() {
     assert_eq!(project.world().groups.len(), 2);
     let destroyed = project.run(document(), &["destroy", "old", "--yes"]).ended(0);
     assert!(destroyed.stdout.contains("  - group old-g1"), "{}", destroyed.stdout);
+    assert!(destroyed.stderr.contains("1 changed, 0 failed"), "{}", destroyed.stderr);
     assert!(project.world().groups.iter().all(|group| group.deployment == "production"));
 }
 
