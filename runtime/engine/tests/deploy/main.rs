@@ -5,6 +5,8 @@
 mod bench;
 mod executed;
 mod fronts;
+mod group;
+mod inside;
 mod killed;
 mod memory;
 mod planned;

@@ -1,18 +1,16 @@
 //! A world in memory: servers that start, get traffic, fall ill and leave, one moment a look; and a fault at any call.
 
+use crate::group::{Group, Machine, STARTS};
+use crate::inside::Inside;
 use async_trait::async_trait;
 use kiln::{DeploymentNode, HealthCheck, TargetNode};
 use kiln_engine::Error;
 use kiln_engine::driver::{
-    Belonging, Capacity, Declared, Deployer, Generation, Judge, Launch, Observed, Output, Server,
-    ServerHealth, Traits, Waited,
+    Belonging, Capacity, Declared, Deployer, Judge, Launch, Observed, Output, Traits, Waited,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
-
-/// How many looks a server takes to start, and another to be known by the load balancer.
-const STARTS: u32 = 2;
 
 /// What happens at a call, by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,130 +27,8 @@ pub enum Fault {
     Interrupted,
 }
 
-#[derive(Debug, Clone)]
-pub struct Machine {
-    pub id: u32,
-    /// Looks since it was asked for.
-    pub age: u32,
-    /// Looks since it was attached.
-    pub traffic: u32,
-    pub ill: bool,
-}
-
-#[derive(Debug, Clone)]
-pub struct Group {
-    pub image: String,
-    pub launch: Traits,
-    pub running: Traits,
-    pub capacity: Capacity,
-    pub attached: bool,
-    /// What it stands behind, where it has traffic.
-    pub behind: Traits,
-    pub machines: Vec<Machine>,
-    /// Made, and not visible for so many looks.
-    pub hidden: u32,
-}
-
-#[derive(Default)]
-pub struct Inside {
-    pub front: BTreeMap<String, Traits>,
-    /// What stands beside that, for a generation that is to take the traffic.
-    pub beside: BTreeMap<String, BTreeSet<Traits>>,
-    pub groups: BTreeMap<(String, u32), Group>,
-    /// What a group is started from, made before it.
-    pub templates: BTreeSet<(String, u32)>,
-    pub calls: Vec<String>,
-    pub fault: Option<(usize, Fault)>,
-    /// Images whose servers never get healthy.
-    pub sick: BTreeSet<String>,
-    /// What is prepared beside is another load balancer: it shares no traffic with the one that is there.
-    pub apart: bool,
-    /// Images, and health checks that their servers do not answer.
-    pub unfit: BTreeSet<(String, String)>,
-    /// Of each deployment, how many servers must have traffic and be healthy at every moment.
-    pub floor: BTreeMap<String, u32>,
-    /// At this call, the first time, the first server of this group falls ill.
-    pub falls_ill: Option<(String, (String, u32))>,
-    pub broken: Vec<String>,
-    pub lease_was_taken: bool,
-    pub interrupt: Option<tokio::sync::watch::Sender<bool>>,
-    servers: u32,
-}
-
 #[derive(Clone, Default)]
 pub struct World(Arc<Mutex<Inside>>);
-
-impl Inside {
-    /// How many servers of a deployment are healthy and have traffic.
-    fn serving(&self, name: &str) -> u32 {
-        let of_it = self.groups.iter().filter(|((of, _), group)| of == name && !self.fails(group));
-        let is_there = |group: &&Group| {
-            let beside = self.beside.get(name);
-            self.front.get(name) == Some(&group.behind)
-                || beside.is_some_and(|beside| beside.contains(&group.behind))
-        };
-        of_it.map(|(_, group)| group).filter(is_there).map(Group::serving).sum()
-    }
-
-    /// As it is seen from outside: what is left beside it is a part of it.
-    fn front_of(&self, name: &str) -> Traits {
-        let mut front = self.front.get(name).cloned().unwrap_or_default();
-        if let Some(beside) = self.beside.get(name) {
-            front.insert("left_over".into(), format!("{}", beside.len()));
-        }
-        front
-    }
-
-    /// Whether its servers do not answer the check that they are asked with.
-    fn fails(&self, group: &Group) -> bool {
-        let check = group.behind.get("health").cloned().unwrap_or_default();
-        group.attached && self.unfit.contains(&(group.image.clone(), check))
-    }
-
-    fn seen(&self, number: u32, group: &Group) -> Generation {
-        let mut seen = group.seen(number);
-        for server in seen.servers.iter_mut().filter(|_| self.fails(group)) {
-            server.health = ServerHealth::Unhealthy("answered 404".into());
-        }
-        seen
-    }
-
-    fn serves(&self, name: &str) -> bool {
-        self.groups.iter().any(|((of, _), group)| of == name && group.attached)
-    }
-}
-
-impl Group {
-    fn serving(&self) -> u32 {
-        let serves = |machine: &&Machine| {
-            self.attached && machine.age > STARTS && machine.traffic > 0 && !machine.ill
-        };
-        self.machines.iter().filter(serves).count() as u32
-    }
-
-    fn seen(&self, number: u32) -> Generation {
-        let servers = self.machines.iter().map(|machine| Server {
-            id: format!("i-{}", machine.id),
-            address: Some(format!("10.0.0.{}", machine.id)),
-            health: match (machine.ill, machine.age > STARTS) {
-                (_, false) => ServerHealth::Starting,
-                (true, true) => ServerHealth::Unhealthy("answered 502".into()),
-                (false, true) if self.attached && machine.traffic == 0 => ServerHealth::Starting,
-                (false, true) => ServerHealth::Healthy,
-            },
-        });
-        Generation {
-            number,
-            id: format!("g{number}"),
-            image: self.image.clone(),
-            launch: self.launch.clone(),
-            running: self.running.clone(),
-            capacity: self.capacity,
-            attached: self.attached,
-            servers: servers.collect(),
-        }
-    }
-}
 
 impl World {
     pub fn lock(&self) -> MutexGuard<'_, Inside> {
