@@ -76,8 +76,7 @@ def serve(options: argparse.Namespace) -> int:
 def _up(options: argparse.Namespace, state: Path, roots: dict[str, Path], ends: ExitStack) -> tuple[Server, dict[str, Any]]:
     """Brings everything up; `ends` takes it down in the opposite order."""
     volumes = Volumes(state)
-    ends.callback(shutil.rmtree, state, ignore_errors=True)
-    ends.callback(volumes.close)
+    ends.callback(volumes.discard)
     network = Network(options.name, options.cidr)
     ends.callback(network.close)
     exits = Exits()

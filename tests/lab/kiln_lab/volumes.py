@@ -54,6 +54,7 @@ class Volumes:
     """The volumes and snapshots of one lab, in its state directory, which this holds locked until `close`."""
 
     def __init__(self, state: Path) -> None:
+        self._state = state
         self._lock = StateLock(state)
         self.journal = Journal(state)
         self.journal.record("directory", path=str(state.resolve()))
@@ -151,6 +152,18 @@ class Volumes:
             self.unmount(volume_id)
         self.journal.close()
         self._lock.close()
+
+    def discard(self) -> None:
+        """Unmounts what is mounted and removes the state directory. Its lock ends with this process: who waits for that
+        waits until nothing is left, and a lab that takes the name meanwhile has a directory of its own.
+        """
+        for volume_id in list(self._volumes):
+            self.unmount(volume_id)
+        self.journal.close()
+        gone = self._state.with_name(f"{self._state.name}.gone")
+        shutil.rmtree(gone, ignore_errors=True)
+        self._state.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
     def _copy(self, volume: _Volume, upper: Path, target: Path) -> None:
         user = volume.user

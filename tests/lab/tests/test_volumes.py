@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shlex
 import shutil
@@ -10,6 +11,7 @@ import threading
 import unittest
 
 from kiln_lab.errors import LabError
+from kiln_lab.journal import LOCK, is_live
 from kiln_lab.machines import Machine
 from kiln_lab.volumes import Volumes
 
@@ -32,6 +34,20 @@ class Alone(unittest.TestCase):
 
     def layers(self) -> int:
         return len(os.listdir(self.state / "layers"))
+
+    def test_what_is_discarded_leaves_its_name_to_the_next_and_its_lock_to_nobody(self) -> None:
+        state = self.state.parent / "discarded"
+        volumes = Volumes(state)
+        lock = (state / LOCK).open()
+        self.addCleanup(lock.close)
+        volumes.discard()
+        self.assertEqual([path.name for path in self.state.parent.iterdir() if "discarded" in path.name], [])
+        with self.assertRaises(BlockingIOError):
+            # Who waits for it waits for the end of the process.
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        other = Volumes(state)
+        self.addCleanup(other.close)
+        self.assertTrue(is_live(state))
 
     def test_snapshots_stand_on_each_other_and_go_when_nothing_needs_them(self) -> None:
         below = "snap-base"
