@@ -3,7 +3,7 @@
 use super::cloud::Lab;
 use super::deploy_fleet::{Fleet, deployment, page, recipes, text_of, version};
 use super::project::{Project, Ran};
-use kiln::{Document, target};
+use kiln::{Document, Image, Layer, ec2, scratch, step, target};
 use kiln_load::{Address, Load, Running};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -158,4 +158,31 @@ fn an_image_for_two_architectures_is_resolved_for_both_and_one_that_fails_leaves
     };
     assert_eq!(actions("amd64"), ["cached", "cached", "cached"]);
     assert_eq!(actions("arm64"), ["cached", "build", "build"]);
+}
+
+#[test]
+fn images_of_the_sandbox_and_of_ec2_are_baked_by_one_command() {
+    let lab = Lab::up(&[]);
+    let mut project = Project::new(&lab);
+    project.environment.push(("KILN_BUILDER", None));
+    let mark = |text: &str| Layer::new("mark").step(step::file("/etc/mark").content(text));
+    let root = project.folder.path().to_str().unwrap();
+    let here = |text: &str| Image::new("here", root).base(scratch()).layer(mark(text));
+    let there = |text: &str| project.debian("there").builder(ec2()).layer(mark(text));
+    let both = |text: &str| Document::new("shop").image(here(text)).image(there(text));
+    let run = |text: &str, args: &[&str]| {
+        project.run_on(&both(text), &[args, &["--format", "json"]].concat()).done()
+    };
+    let builders = |ran: &Ran, event: &str| -> BTreeSet<String> {
+        told(ran, event, "builder").into_iter().collect()
+    };
+    let updated = run("one", &["update"]);
+    assert_eq!(builders(&updated, "image"), set(["ec2", "sandbox"]));
+    assert_eq!(builders(&updated, "baked"), set(["ec2", "sandbox"]));
+    let baked = run("two", &["bake", "--locked"]);
+    assert_eq!(builders(&baked, "built"), set(["ec2", "sandbox"]));
+    // A layer each, and the AMI.
+    assert_eq!(baked.counts(), (3, 2, 0));
+    assert_eq!(run("two", &["bake", "--locked"]).counts(), (0, 5, 0));
+    assert_eq!(lab.instances(), [""; 0]);
 }

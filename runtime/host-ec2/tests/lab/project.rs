@@ -76,12 +76,13 @@ impl<'a> Project<'a> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kiln-host-ec2"));
         command
             .args(args)
-            .args(["--builder", "ec2", "--store"])
+            .arg("--store")
             .arg(self.path("store"))
             .current_dir(self.folder.path())
             // Nothing of whoever runs the tests.
             .env("HOME", self.folder.path())
-            .env("NO_COLOR", "1");
+            .env("NO_COLOR", "1")
+            .env("KILN_BUILDER", "ec2");
         let variables = std::env::vars_os().map(|(name, _)| name);
         for name in variables.filter(|name| name.to_string_lossy().starts_with("AWS_")) {
             command.env_remove(name);
