@@ -5,6 +5,7 @@ import sys
 import time
 
 import boto3
+from botocore.exceptions import ClientError
 
 
 def main(ami: str, directory: str, files: list[str]) -> None:
@@ -13,6 +14,13 @@ def main(ami: str, directory: str, files: list[str]) -> None:
     with open(f"{key}.pub", encoding="utf-8") as public:
         user_data = f"#cloud-config\nusers: [{{name: look, ssh_authorized_keys: ['{public.read().strip()}']}}]\n"
     ec2 = boto3.client("ec2")
+    try:
+        ssh = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "CidrIp": "0.0.0.0/0"}
+        ec2.authorize_security_group_ingress(GroupName="default", **ssh)
+    except ClientError as error:
+        # An earlier look has.
+        if error.response["Error"]["Code"] != "InvalidPermission.Duplicate":
+            raise
     launched = ec2.run_instances(ImageId=ami, InstanceType="t3.micro", MinCount=1, MaxCount=1, UserData=user_data)
     instance = launched["Instances"][0]
     try:
