@@ -37,10 +37,7 @@ impl Driver for Amazon {
     }
 
     async fn target(&self, image: &ImageNode) -> Result<Target, Vec<Error>> {
-        let said = match &image.builder {
-            Some(BuilderNode::Ec2(ec2)) => Some(ec2),
-            None => None,
-        };
+        let said = image.builder.as_ref().map(|BuilderNode::Ec2(ec2)| ec2);
         let region = match said.and_then(|ec2| ec2.region.clone()) {
             Some(region) => region,
             None => self
