@@ -3,9 +3,10 @@
 use super::cloud::{self, Lab};
 use super::shop::{self, Shop, TWO, get, healthy, live};
 use kiln::LoadBalancerKind;
-use kiln_engine::driver::{Capacity, Deployer as _};
+use kiln_engine::driver::{Capacity, Deployer as _, Generation, Waited};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 #[test]
 fn a_deployment_lives_behind_a_balancer_and_leaves_nothing() {
@@ -78,6 +79,37 @@ async fn balanced() {
     shop.say("removed generation 2");
     assert_eq!(shop.observed().await.generations.len(), 1);
     shop.destroy().await;
+}
+
+#[test]
+fn servers_that_have_not_been_read_yet_are_not_taken_for_ill_while_they_soak() {
+    let lab = Lab::up(&[]);
+    live(&lab, "life::soaking");
+    assert_eq!(lab.instances(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "part of another test, in its lab"]
+async fn soaking() {
+    for balancer in [None, Some(LoadBalancerKind::Network)] {
+        let store = tempfile::tempdir().unwrap();
+        let shop = Shop::open(store.path()).await;
+        let declared = shop::shop("one", balancer);
+        shop.prepare(&declared).await;
+        shop.launch(&declared, 1).await;
+        shop.healthy(&declared, 1, false).await;
+        shop.attach(&declared, 1).await;
+        shop.healthy(&declared, 1, true).await;
+        let is_ill = |seen: Option<&Generation>| seen.is_some_and(|seen| healthy(seen) < 2);
+        let soak = Duration::from_secs(2);
+        let soaked = shop.deployer.watch(&declared, 1, soak, &is_ill).await.unwrap();
+        assert!(matches!(soaked, Waited::OutOfTime(Some(_))), "{soaked:?}");
+        // Somebody who has never looked at them before does not take them for ill either.
+        let other = Shop::open(store.path()).await;
+        let soaked = other.deployer.watch(&declared, 1, soak, &is_ill).await.unwrap();
+        assert!(matches!(soaked, Waited::OutOfTime(Some(_))), "{soaked:?}");
+        shop.destroy().await;
+    }
 }
 
 #[test]
