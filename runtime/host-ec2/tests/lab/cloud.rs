@@ -98,6 +98,26 @@ impl Lab {
         }
     }
 
+    /// Waits until an instance runs: a waiter of AWS's client asks every 15 s.
+    pub fn until_running(&self, instance: &str) {
+        let begun = Instant::now();
+        let runs = |status: &Value| {
+            let mut all = status["instances"].as_array().unwrap().iter();
+            all.any(|one| one["id"] == instance && one["state"] == "running")
+        };
+        while !runs(&self.status()) {
+            assert!(begun.elapsed() < Duration::from_secs(60), "`{instance}` does not run");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Lets everybody in to a port of instances that are launched without a security group.
+    pub fn let_in(&self, port: u16) {
+        self.boto(&format!(
+            "ec2.authorize_security_group_ingress(GroupName='default', IpProtocol='tcp', FromPort={port}, ToPort={port}, CidrIp='0.0.0.0/0')['Return']"
+        ));
+    }
+
     /// What AWS's own client answers: `ec2.describe_images(Owners=['self'])['Images']`.
     pub fn boto(&self, expression: &str) -> Value {
         let script = format!(

@@ -32,6 +32,7 @@ fn the_sandbox_and_ec2_bake_the_same_server_of_one_recipe() {
         "ec2.describe_instances(InstanceIds=['{instance}'])['Reservations'][0]['Instances'][0]['PrivateIpAddress']"
     ));
     let address = address.as_str().unwrap();
+    lab.let_in(80);
     assert_eq!(served(&format!("http://{address}/")), page);
     assert_eq!(served(&format!("http://{address}/healthz")).trim(), "ok");
 
@@ -144,7 +145,7 @@ fn launch(lab: &Lab, ami: &str) -> String {
         "ec2.run_instances(ImageId='{ami}', InstanceType='t3.micro', MinCount=1, MaxCount=1)['Instances'][0]['InstanceId']"
     ));
     let instance = launched.as_str().unwrap().to_owned();
-    lab.boto(&format!("ec2.get_waiter('instance_running').wait(InstanceIds=['{instance}'])"));
+    lab.until_running(&instance);
     lab.inside(&instance, "cloud-init status --wait >/dev/null");
     instance
 }

@@ -61,7 +61,7 @@ fn a_machine_of_an_ami_has_its_content_and_nothing_of_the_machine_that_baked_it(
     let launch = "InstanceType='t3.micro', MinCount=1, MaxCount=1)['Instances'][0]['InstanceId']";
     let instance = lab.boto(&format!("ec2.run_instances(ImageId='{ami}', {launch}"));
     let instance = instance.as_str().unwrap();
-    lab.boto(&format!("ec2.get_waiter('instance_running').wait(InstanceIds=['{instance}'])"));
+    lab.until_running(instance);
     let inside = |script: &str| lab.inside(instance, script);
     inside("cloud-init status --wait >/dev/null");
     assert_eq!(inside("cat /etc/site.conf /srv/site/deep/er/page.html"), "apage");
