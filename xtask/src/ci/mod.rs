@@ -10,7 +10,7 @@ mod tools;
 
 use crate::setup::{self, HOST};
 use crate::workspace::Workspace;
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use lab::Lab;
 use stage::Stages;
 use std::path::PathBuf;
@@ -51,7 +51,14 @@ fn all(workspace: &Workspace, yes: bool, stages: &mut Stages) -> Result<()> {
     stages.run("end to end", |tally| end_to_end::run(workspace, &store(), tally))?;
     stages.run("lab", |tally| lab.unit(tally))?;
     stages.run("acceptance of the lab", |tally| lab.acceptance(tally))?;
-    stages.run("ec2", |tally| lab.ec2(workspace, tally))
+    stages.run("ec2", |tally| lab.ec2(workspace, tally))?;
+    // The examples, as a user sees them deployed, changed and rolled back.
+    stages.run("rehearsal", |_| {
+        let program = std::env::current_exe().context("cannot find this program")?;
+        let mut rehearse = Command::new(program);
+        rehearse.args(["rehearse", "--yes"]).current_dir(workspace.root());
+        succeeds(rehearse)
+    })
 }
 
 fn store() -> PathBuf {
