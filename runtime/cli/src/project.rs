@@ -44,11 +44,7 @@ impl<'a> Project<'a> {
         global: &Global,
         recipes: &Recipes<'a>,
     ) -> Result<Vec<Self>, Vec<Error>> {
-        let places = match recipes.document.problems() {
-            [] => places(recipes).await?,
-            // Mistakes in the recipes come before those of the places where they would be built.
-            _ => Vec::new(),
-        };
+        let places = places(recipes).await?;
         let (store, lock) = (&global.store, read_lock(global)?);
         let of = |names: &[String], driver, target| {
             Self::of(store, recipes.document.clone(), names, driver, target, Arc::clone(&lock))

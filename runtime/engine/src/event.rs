@@ -136,7 +136,7 @@ pub enum Event {
         /// In words.
         message: String,
     },
-    /// A mistake that kept the command from starting: one event for each.
+    /// A mistake that kept the command from starting, or that ended all at one of several places: one event for each.
     Error {
         /// What and why.
         message: String,

@@ -194,11 +194,12 @@ pub(crate) struct Gc {
 
 /// A number and a unit, days too.
 fn age(text: &str) -> Result<Duration, String> {
+    let malformed = || format!("malformed age `{text}`, expected such as `7d`, `12h` or `0s`");
     if let Some(days) = text.strip_suffix('d') {
-        let days: u32 = days.parse().map_err(|_| format!("malformed duration `{text}`"))?;
+        let days: u32 = days.parse().map_err(|_| malformed())?;
         return Ok(Duration::from_secs(u64::from(days) * 24 * 3600));
     }
-    kiln::rules::duration_or_none(text).map_err(|fault| fault.message)
+    kiln::rules::duration_or_none(text).map_err(|_| malformed())
 }
 
 #[derive(Debug, ClapArgs)]

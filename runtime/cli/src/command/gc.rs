@@ -100,7 +100,7 @@ async fn wanted(
 ) -> Result<Vec<(Target, Wanted)>, Vec<Error>> {
     let here = driver.place().await;
     let mut projects = Vec::new();
-    if !sure.is_empty() || !recipes.document.problems().is_empty() {
+    if !sure.is_empty() {
         projects = Project::read(global, &recipes.of(&sure)).await?;
     }
     let certain = projects.len();
@@ -118,7 +118,10 @@ async fn wanted(
         if let Some((_, id)) = plan.unlocked(&project.keyed).first().filter(|_| number < certain) {
             let message =
                 format!("kiln.lock has no entry for {id}: nobody knows which layers are wanted");
-            let help = "take kiln.lock from version control, or run `cargo xtask update`";
+            let help = format!(
+                "take kiln.lock from version control, or run `cargo xtask update --builder {}`",
+                driver.name()
+            );
             return Err(vec![Error::input(message).help(help)]);
         }
         let named: BTreeSet<String> = plan.artifacts().map(ToOwned::to_owned).collect();

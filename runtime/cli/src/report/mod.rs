@@ -98,7 +98,7 @@ impl Report {
         self.event(Event::Summary { built, cached, failed, deployed, ms });
     }
 
-    /// A mistake that kept the command from starting.
+    /// A mistake that kept the command from starting, or that ended all at one of several places.
     pub(crate) fn error(&self, error: &Error) {
         self.event(Event::Error {
             message: error.chain(),
