@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 /// The host's commands, on the copy and in the lab.
 pub(super) struct Commands<'a> {
     pub(super) host: PathBuf,
-    /// Of this rehearsal: store, state, lock file and copy.
+    /// Of this rehearsal: store, lock file and copy. The state is the lab's.
     pub(super) folder: &'a Path,
     pub(super) cloud: &'a Cloud,
 }

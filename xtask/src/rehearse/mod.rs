@@ -68,7 +68,7 @@ pub(crate) fn execute(
         cloud.keep();
         folder.keep = true;
         say::line(&format!(
-            "\nkept: the copy, store and history in `{}`, and the lab:\n  \
+            "\nkept: the copy and the store in `{}`, and the lab with the history:\n  \
              eval \"$(cargo xtask lab env --name {name})\"\n  cargo xtask lab down --name {name}",
             folder.path.display(),
             name = cloud::NAME
