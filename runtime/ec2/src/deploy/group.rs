@@ -259,10 +259,10 @@ pub(super) async fn describe(aws: &Aws, name: &str) -> Result<Option<AutoScaling
     Ok(call.send().await?.auto_scaling_groups.unwrap_or_default().pop())
 }
 
-/// A tag of a group; its servers get it too where it is propagated.
 /// How tags of Auto Scaling name what they are on.
 const RESOURCE: &str = "auto-scaling-group";
 
+/// A tag of a group; its servers get it too where it is propagated.
 pub(super) fn tag(group: &str, name: &str, value: &str, propagate: bool) -> Tag {
     Tag::builder()
         .resource_type(RESOURCE)
