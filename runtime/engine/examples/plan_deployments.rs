@@ -78,15 +78,15 @@ impl Deployer for Full {
         Err(nothing())
     }
 
-    async fn prepare(&self, _: &DeploymentNode, _: Output<'_>) -> Result<(), Error> {
+    async fn prepare(&self, _: &DeploymentNode, _: u32, _: Output<'_>) -> Result<(), Error> {
         Err(nothing())
     }
 
-    async fn share(&self, _: &DeploymentNode) -> Result<bool, Error> {
+    async fn share(&self, _: &DeploymentNode, _: u32) -> Result<bool, Error> {
         Err(nothing())
     }
 
-    async fn settle(&self, _: &DeploymentNode, _: Output<'_>) -> Result<(), Error> {
+    async fn settle(&self, _: &DeploymentNode, _: u32, _: Output<'_>) -> Result<(), Error> {
         Err(nothing())
     }
 

@@ -204,19 +204,29 @@ impl Deployer for Servers {
         Ok(observed.collect())
     }
 
-    async fn prepare(&self, deployment: &DeploymentNode, output: Output<'_>) -> Result<(), Error> {
+    async fn prepare(
+        &self,
+        deployment: &DeploymentNode,
+        generation: u32,
+        output: Output<'_>,
+    ) -> Result<(), Error> {
         let serves = change(|world| {
             let mut groups = world.groups.iter();
             groups.any(|group| group.deployment == deployment.name && group.attached)
         });
-        if serves { Ok(()) } else { self.settle(deployment, output).await }
+        if serves { Ok(()) } else { self.settle(deployment, generation, output).await }
     }
 
-    async fn share(&self, _: &DeploymentNode) -> Result<bool, Error> {
+    async fn share(&self, _: &DeploymentNode, _: u32) -> Result<bool, Error> {
         Ok(true)
     }
 
-    async fn settle(&self, deployment: &DeploymentNode, _: Output<'_>) -> Result<(), Error> {
+    async fn settle(
+        &self,
+        deployment: &DeploymentNode,
+        _: u32,
+        _: Output<'_>,
+    ) -> Result<(), Error> {
         let front = self.declared(deployment, "").front;
         change(|world| world.fronts.insert(deployment.name.clone(), front));
         Ok(())

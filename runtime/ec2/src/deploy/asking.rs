@@ -12,6 +12,11 @@ use tokio::task::JoinSet;
 pub(crate) struct Answers(Arc<Mutex<BTreeMap<String, Tally>>>);
 
 impl Answers {
+    /// Whoever watches this server next begins anew.
+    pub(super) fn forget(&self, server: &str) {
+        self.lock().remove(server);
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Tally>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

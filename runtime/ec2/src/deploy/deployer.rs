@@ -33,7 +33,7 @@ impl Deployer {
     }
 
     fn works<'a>(&'a self, deployment: &'a DeploymentNode) -> Works<'a> {
-        Works { inner: &self.inner, deployment }
+        Works { inner: &self.inner, deployment, generation: None }
     }
 }
 
@@ -58,16 +58,26 @@ impl kiln_engine::driver::Deployer for Deployer {
         Ok(observed(&world, project))
     }
 
-    async fn prepare(&self, deployment: &DeploymentNode, output: Output<'_>) -> Result<(), Error> {
-        self.works(deployment).prepare(output).await
+    async fn prepare(
+        &self,
+        deployment: &DeploymentNode,
+        generation: u32,
+        output: Output<'_>,
+    ) -> Result<(), Error> {
+        self.works(deployment).of(generation).prepare(output).await
     }
 
-    async fn share(&self, deployment: &DeploymentNode) -> Result<bool, Error> {
-        self.works(deployment).share().await
+    async fn share(&self, deployment: &DeploymentNode, generation: u32) -> Result<bool, Error> {
+        self.works(deployment).of(generation).share().await
     }
 
-    async fn settle(&self, deployment: &DeploymentNode, output: Output<'_>) -> Result<(), Error> {
-        self.works(deployment).settle(output).await
+    async fn settle(
+        &self,
+        deployment: &DeploymentNode,
+        generation: u32,
+        output: Output<'_>,
+    ) -> Result<(), Error> {
+        self.works(deployment).of(generation).settle(output).await
     }
 
     async fn launch(&self, launch: &Launch<'_>, output: Output<'_>) -> Result<(), Error> {
@@ -94,7 +104,7 @@ impl kiln_engine::driver::Deployer for Deployer {
     }
 
     async fn attach(&self, deployment: &DeploymentNode, generation: u32) -> Result<(), Error> {
-        self.works(deployment).attach(generation).await
+        self.works(deployment).of(generation).attach(generation).await
     }
 
     async fn detach(
@@ -103,7 +113,7 @@ impl kiln_engine::driver::Deployer for Deployer {
         generation: u32,
         output: Output<'_>,
     ) -> Result<(), Error> {
-        self.works(deployment).detach(generation, output).await
+        self.works(deployment).of(generation).detach(generation, output).await
     }
 
     async fn remove(

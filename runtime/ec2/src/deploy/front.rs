@@ -112,9 +112,11 @@ impl<'a> Works<'a> {
         let mut to = forwards(&listener);
         let weight = to.remove(target_group).unwrap_or(0);
         to.retain(|arn, _| world.has_servers(&self.deployment.name, arn));
-        if to.values().all(|weight| *weight == 0) {
+        if to.is_empty() {
             return self.forward(made, &listener, &alone).await;
         }
+        // Those that have lost their traffic stay known until open requests there have ended.
+        let weight = if to.values().all(|weight| *weight == 0) { weight.max(1) } else { weight };
         to.insert(target_group.to_owned(), weight);
         self.forward(made, &listener, &to).await
     }

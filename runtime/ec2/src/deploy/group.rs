@@ -1,5 +1,6 @@
 use super::names::{GENERATION, LAUNCH, VERSION, is_declared};
 use super::network::Network;
+use super::removal;
 use super::security::Unwanted;
 use super::seen::once_seen;
 use super::traits;
@@ -20,7 +21,11 @@ impl Works<'_> {
         let name = self.names().group(launch.generation);
         if let Some(there) = self.there(&name, launch).await? {
             if !is_going(&there) {
-                return Ok(());
+                if self.has_version(launch.generation).await? {
+                    return Ok(());
+                }
+                // Somebody has begun to remove it: it could neither grow nor replace a server.
+                removal::group(self.inner, &name).await?;
             }
             output(&format!("waiting until what was `{name}` is gone"));
             self.gone(&name).await?;

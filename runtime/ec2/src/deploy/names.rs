@@ -44,7 +44,7 @@ impl Names<'_> {
 
     /// What the names of its load balancers and target groups begin with. AWS takes 32 characters there.
     pub(super) fn short(self) -> String {
-        let name = slug(self.deployment, 15);
+        let name = slug(self.deployment, 11);
         format!("kiln-{name}-{}-", self.hash())
     }
 
@@ -54,9 +54,18 @@ impl Names<'_> {
         format!("{}{}", self.short(), &hash(&of)[..4])
     }
 
-    /// Of the target group that a balancer forwards to, likewise: to a port, and asked with this check.
-    pub(super) fn target_group(self, balancer: &str, to: u16, check: &str) -> String {
-        format!("{}{}", self.short(), &hash(&[balancer, &to.to_string(), check])[..4])
+    /// Of the target group that a balancer forwards to, likewise: to a port, and asked with this check; of one generation
+    /// or of all.
+    pub(super) fn target_group(
+        self,
+        balancer: &str,
+        to: u16,
+        check: &str,
+        generation: Option<u32>,
+    ) -> String {
+        let generation = generation.map_or_else(String::new, |number| number.to_string());
+        let of = [balancer, &to.to_string(), check, &generation];
+        format!("{}{}", self.short(), &hash(&of)[..8])
     }
 
     /// The tags of everything that is made for it, with those that are declared.
@@ -167,7 +176,7 @@ mod tests {
         assert!(one.template().len() <= 128);
         let balancer = one.balancer(LoadBalancerKind::Network, true, "vpc-1");
         assert!(balancer.len() <= 32, "{balancer}");
-        assert!(one.target_group(&balancer, 65535, "HTTP /").len() <= 32);
+        assert!(one.target_group(&balancer, 65535, "HTTP /", Some(1)).len() <= 32);
         assert!(balancer.starts_with(&one.short()) && !balancer.starts_with(&other.short()));
     }
 
@@ -188,9 +197,10 @@ mod tests {
         assert_ne!(name, names.balancer(LoadBalancerKind::Network, false, "vpc-1"));
         assert_ne!(name, names.balancer(LoadBalancerKind::Application, true, "vpc-1"));
         assert_ne!(name, names.balancer(LoadBalancerKind::Application, false, "vpc-2"));
-        let target_group = names.target_group(&name, 80, "TCP");
-        assert_eq!(target_group, names.target_group(&name, 80, "TCP"));
-        assert_ne!(target_group, names.target_group(&name, 8080, "TCP"));
-        assert_ne!(target_group, names.target_group(&name, 80, "HTTP /"));
+        let target_group = names.target_group(&name, 80, "TCP", None);
+        assert_eq!(target_group, names.target_group(&name, 80, "TCP", None));
+        assert_ne!(target_group, names.target_group(&name, 80, "TCP", Some(1)));
+        assert_ne!(target_group, names.target_group(&name, 8080, "TCP", None));
+        assert_ne!(target_group, names.target_group(&name, 80, "HTTP /", None));
     }
 }

@@ -160,12 +160,22 @@ impl Works<'_> {
         if rules.is_empty() {
             return Ok(());
         }
-        let call = self.aws().ec2.revoke_security_group_ingress().group_id(id);
-        let call = call.set_ip_permissions(Some(rules.iter().map(permission).collect()));
-        match call.send().await.map_err(Refusal::from) {
-            Err(refusal) if !refusal.is_not_found() => Err(refusal),
-            Ok(_) | Err(_) => Ok(()),
+        let revoke = async |permissions: Vec<IpPermission>| -> Result<(), Refusal> {
+            let call = self.aws().ec2.revoke_security_group_ingress().group_id(id);
+            Ok(call.set_ip_permissions(Some(permissions)).send().await.map(drop)?)
+        };
+        let gone = match revoke(rules.iter().map(permission).collect()).await {
+            Err(refusal) if refusal.is_not_found() => rules.iter(),
+            done => return done,
+        };
+        // Where one of them is gone, none was taken.
+        for rule in gone {
+            match revoke(vec![permission(rule)]).await {
+                Err(refusal) if !refusal.is_not_found() => return Err(refusal),
+                Ok(()) | Err(_) => {}
+            }
         }
+        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@ use crate::aws::Refusal;
 use aws_sdk_elasticloadbalancingv2::types::{
     Matcher, TargetGroup, TargetGroupAttribute, TargetTypeEnum,
 };
-use kiln::{LoadBalancerKind, NewLoadBalancer};
+use kiln::{LoadBalancerKind, NewLoadBalancer, Strategy};
 use kiln_engine::Error;
 
 /// How long open requests are given when a target is taken out: 300 s, unless told.
@@ -44,10 +44,15 @@ impl Works<'_> {
     }
 
     /// That of its target group. Another check is another target group: servers that serve are not judged by one that
-    /// they were not made for.
+    /// they were not made for. Red/black, each generation has one of its own, so that all of the traffic moves at once, by
+    /// what the listener forwards to, and none reaches a generation before all of it is healthy.
     pub(super) fn target_group_name(self, made: &NewLoadBalancer, balancer: &str) -> String {
         let check = Check::declared(self.deployment, made).to_string();
-        self.names().target_group(balancer, made.to, &check)
+        let own = match self.deployment.strategy {
+            Strategy::RedBlack { .. } => self.generation,
+            Strategy::Rolling { .. } => None,
+        };
+        self.names().target_group(balancer, made.to, &check, own)
     }
 
     /// The one of this name, as far as reads show it.

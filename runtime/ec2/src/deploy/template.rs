@@ -67,6 +67,25 @@ impl Works<'_> {
         })
     }
 
+    /// Whether what a generation launches by is there.
+    pub(super) async fn has_version(self, generation: u32) -> Result<bool, Error> {
+        let of = description(generation);
+        let is_there = async || {
+            let all = versions(self.aws(), &self.names().template()).await?.unwrap_or_default();
+            match all.iter().any(|version| version.version_description() == Some(&of)) {
+                true => Ok(()),
+                false => Err(Refusal::of("InvalidLaunchTemplateId.VersionNotFound", "it is gone")),
+            }
+        };
+        // One that was just made is not visible at once.
+        match once_seen(&[], is_there).await {
+            Err(refusal) if refusal.is_not_found() => Ok(false),
+            seen => seen
+                .map(|()| true)
+                .map_err(|refusal| self.refused(refusal, "see the launch template")),
+        }
+    }
+
     /// What a person has named: it is there or it is not.
     pub(super) fn named(self) -> Vec<String> {
         let target = self.target();

@@ -33,8 +33,9 @@ impl Works<'_> {
     pub(super) async fn attach(self, generation: u32) -> Result<(), Error> {
         let name = self.names().group(generation);
         match self.target_group_there().await? {
-            Some(arn) => match self.attach_to(&name, &arn).await {
-                Ok(()) => self.judged_by_balancer(&name).await,
+            // Before: whoever dies in between leaves nothing that is attached and not judged.
+            Some(arn) => match self.judged_by_balancer(&name).await {
+                Ok(()) => self.attach_to(&name, &arn).await,
                 refused => refused,
             },
             None => self.mark_attached(&name, true).await,
@@ -101,8 +102,8 @@ impl Works<'_> {
         let autoscaling = &self.aws().autoscaling;
         let call = autoscaling.update_auto_scaling_group().auto_scaling_group_name(name);
         let call = call.health_check_type("ELB");
-        call.health_check_grace_period(i32::try_from(grace).unwrap_or(i32::MAX)).send().await?;
-        Ok(())
+        let call = call.health_check_grace_period(i32::try_from(grace).unwrap_or(i32::MAX));
+        once_seen(&[], async || Ok(call.clone().send().await.map(drop)?)).await
     }
 
     pub(super) async fn mark_attached(self, name: &str, attached: bool) -> Result<(), Refusal> {

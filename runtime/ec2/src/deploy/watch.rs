@@ -113,6 +113,9 @@ impl Works<'_> {
             }
             _ => BTreeMap::new(),
         };
+        for (server, _) in asked.iter().filter(|(_, told)| matches!(told, Told::Unhealthy(_))) {
+            self.inner.answers.forget(server);
+        }
         Ok(self.told(&group, &targets.values().collect::<Vec<_>>(), |id, _| asked.remove(id)))
     }
 

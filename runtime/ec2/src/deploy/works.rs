@@ -10,9 +10,15 @@ use kiln_engine::Error;
 pub(super) struct Works<'a> {
     pub(super) inner: &'a Inner,
     pub(super) deployment: &'a DeploymentNode,
+    /// The generation that it is done for; `None`: for none in particular.
+    pub(super) generation: Option<u32>,
 }
 
 impl<'a> Works<'a> {
+    pub(super) fn of(self, generation: u32) -> Self {
+        Self { generation: Some(generation), ..self }
+    }
+
     pub(super) fn aws(self) -> &'a Aws {
         &self.inner.aws
     }

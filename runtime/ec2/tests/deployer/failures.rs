@@ -24,7 +24,7 @@ async fn starved() {
     let store = tempfile::tempdir().unwrap();
     let shop = Shop::open(store.path()).await;
     let declared = shop::shop("one", None);
-    shop.prepare(&declared).await;
+    shop.prepare(&declared, 1).await;
     shop.launch(&declared, 1).await;
     let begun = Instant::now();
     let error = shop.deployer.watch(&declared, 1, WITHIN, &|_| false).await.unwrap_err();
@@ -44,7 +44,7 @@ async fn sick() {
     let mut declared = shop::shop("one", None);
     let TargetNode::Ec2(target) = &mut declared.target;
     target.user_data = Some("#!/bin/sh\nsystemd-run python3 -m http.server 8080\n".into());
-    shop.prepare(&declared).await;
+    shop.prepare(&declared, 1).await;
     shop.launch(&declared, 1).await;
     let within = Duration::from_secs(15);
     let seen = shop
@@ -78,7 +78,7 @@ async fn mistaken() {
     target.subnets = vec!["subnet-0123456789abcdef0".into()];
     let error = launch(&declared, &shop.image).await;
     assert!(error.help_text().unwrap().contains("subnets of this region"), "{error}");
-    let error = shop.deployer.prepare(&declared, &|_| {}).await.unwrap_err();
+    let error = shop.deployer.prepare(&declared, 1, &|_| {}).await.unwrap_err();
     assert_eq!(error.origin(), Some(&origin()), "{error}");
     let TargetNode::Ec2(target) = &mut declared.target;
     (target.subnets, target.instance_type) = (Vec::new(), "t9.huge".into());

@@ -19,7 +19,7 @@ async fn changing() {
     let mut declared = shop::shop("one", None);
     let TargetNode::Ec2(target) = &mut declared.target;
     (target.volume, target.public_address) = (Some(kiln::Volume::new().size(12)), Some(true));
-    shop.prepare(&declared).await;
+    shop.prepare(&declared, 1).await;
     shop.launch(&declared, 1).await;
     shop.healthy(&declared, 1, false).await;
     shop.attach(&declared, 1).await;
@@ -62,7 +62,7 @@ async fn changing() {
     assert_eq!(balancers.iter().filter(|one| one.kind == "target group").count(), 1);
 
     let declared = shop::shop("one", None);
-    shop.settle(&declared).await;
+    shop.settle(&declared, 1).await;
     let seen = shop.observed().await;
     assert_eq!(seen.front, shop.deployer.declared(&declared, "").front);
     assert!(seen.generations[0].attached);
@@ -113,7 +113,7 @@ async fn drifted() {
     assert_eq!((first.capacity.desired, first.attached), (1, false));
     assert_eq!(first.running["tag team"], "thieves");
     assert_eq!(first.launch, declared.launch);
-    shop.prepare(&node).await;
+    shop.prepare(&node, 1).await;
     shop.deployer.resize(&node, 1, TWO).await.unwrap();
     shop.attach(&node, 1).await;
     shop.healthy(&node, 1, true).await;
@@ -128,7 +128,7 @@ async fn unbalanced() {
     let node = shop::shop("one", Some(LoadBalancerKind::Application));
     let seen = shop.observed().await;
     assert!(!seen.front.contains_key("load_balancer"), "{seen:#?}");
-    shop.settle(&node).await;
+    shop.settle(&node, 1).await;
     shop.healthy(&node, 1, true).await;
     shop.is_as_declared(&node).await;
     shop.destroy().await;

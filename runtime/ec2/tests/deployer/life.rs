@@ -33,7 +33,7 @@ async fn balanced() {
     let shop = Shop::open(store.path()).await;
     assert_eq!(shop.deployer.observe().await.unwrap(), []);
     let one = shop::shop("one", Some(LoadBalancerKind::Application));
-    shop.prepare(&one).await;
+    shop.prepare(&one, 1).await;
     let declared = shop.deployer.declared(&one, &shop.image);
     assert_eq!(shop.observed().await.front, declared.front);
     shop.launch(&one, 1).await;
@@ -51,11 +51,13 @@ async fn balanced() {
 
     let two = shop::shop("two", Some(LoadBalancerKind::Application));
     assert_ne!(shop.deployer.declared(&two, &shop.image).launch, declared.launch);
-    shop.prepare(&two).await;
+    shop.prepare(&two, 2).await;
     shop.launch(&two, 2).await;
     shop.healthy(&two, 2, false).await;
     shop.attach(&two, 2).await;
     shop.healthy(&two, 2, true).await;
+    // Before the switch nobody gets the new version, after it nobody the old one.
+    assert_eq!((0..20).map(|_| get(&url)).collect::<Vec<_>>(), vec!["one"; 20]);
     shop.detach(&two, 1).await;
     assert_eq!((0..20).map(|_| get(&url)).collect::<Vec<_>>(), vec!["two"; 20]);
     let seen = shop.observed().await;
@@ -95,7 +97,7 @@ async fn soaking() {
         let store = tempfile::tempdir().unwrap();
         let shop = Shop::open(store.path()).await;
         let declared = shop::shop("one", balancer);
-        shop.prepare(&declared).await;
+        shop.prepare(&declared, 1).await;
         shop.launch(&declared, 1).await;
         shop.healthy(&declared, 1, false).await;
         shop.attach(&declared, 1).await;
@@ -158,7 +160,7 @@ async fn standing() {
     let store = tempfile::tempdir().unwrap();
     let shop = Shop::open(store.path()).await;
     let declared = shop::shop("one", Some(LoadBalancerKind::Application));
-    shop.prepare(&declared).await;
+    shop.prepare(&declared, 1).await;
     shop.launch(&declared, 1).await;
     shop.attach(&declared, 1).await;
     shop.healthy(&declared, 1, true).await;

@@ -57,7 +57,7 @@ async fn count(shop: &Shop, kind: &str) -> usize {
 
 async fn begin(shop: &Shop) -> (String, Vec<String>) {
     let one = one();
-    shop.prepare(&one).await;
+    shop.prepare(&one, 1).await;
     shop.launch(&one, 1).await;
     shop.attach(&one, 1).await;
     shop.healthy(&one, 1, true).await;
@@ -84,23 +84,23 @@ async fn checked() {
     // A check alone that they do not answer is refused, and they serve on.
     let mut unfit = asked_otherwise(one());
     unfit.health.as_mut().unwrap().within_ms = 6_000;
-    let error = shop.deployer.settle(&unfit, &|line| shop.say(line)).await.unwrap_err();
+    let error = shop.deployer.settle(&unfit, 1, &|line| shop.say(line)).await.unwrap_err();
     assert!(error.help_text().unwrap().contains("together with it"), "{error}");
     shop.say(&error.to_string());
     let seen = shop.observed().await;
     assert!(seen.front.contains_key("left_over"), "{:?}", seen.front);
     assert_eq!(healthy(&seen.generations[0]), 2);
-    shop.settle(&one()).await;
+    shop.settle(&one(), 1).await;
     assert_eq!(shop.observed().await.front, shop.deployer.declared(&one(), "").front);
 
     // With servers that answer it, they serve until those have the traffic.
-    shop.prepare(&two()).await;
+    shop.prepare(&two(), 2).await;
     shop.launch(&two(), 2).await;
     shop.healthy(&two(), 2, false).await;
     shop.attach(&two(), 2).await;
     shop.healthy(&two(), 2, true).await;
     assert_eq!((0..20).map(|_| get(&url)).collect::<Vec<_>>(), vec!["one"; 20]);
-    assert!(shop.deployer.share(&two()).await.unwrap());
+    assert!(shop.deployer.share(&two(), 2).await.unwrap());
     // A load balancer takes its time until it forwards as it was told.
     let begun = Instant::now();
     while get(&url) == "one" {
@@ -110,7 +110,7 @@ async fn checked() {
     assert!(["one", "two"].iter().all(|text| answers.iter().any(|one| one == text)), "{answers:?}");
     shop.detach(&two(), 1).await;
     assert_eq!((0..20).map(|_| get(&url)).collect::<Vec<_>>(), vec!["two"; 20]);
-    shop.settle(&two()).await;
+    shop.settle(&two(), 2).await;
     let seen = shop.observed().await;
     assert_eq!(seen.front, shop.deployer.declared(&two(), "").front);
     let left: Vec<String> = seen.generations[0].servers.iter().map(|one| one.id.clone()).collect();
@@ -118,10 +118,10 @@ async fn checked() {
     assert_eq!(count(&shop, "target group").await, 1);
 
     // Back to servers that are asked as they were; and what is given up leaves nothing.
-    shop.prepare(&one()).await;
+    shop.prepare(&one(), 1).await;
     shop.attach(&one(), 1).await;
     shop.healthy(&one(), 1, true).await;
-    assert!(shop.deployer.share(&one()).await.unwrap());
+    assert!(shop.deployer.share(&one(), 1).await.unwrap());
     // Who gives it up may declare a third check, for which nothing is there.
     let mut third = one();
     third.health.as_mut().unwrap().unhealthy = 9;
@@ -129,7 +129,7 @@ async fn checked() {
     shop.detach(&third, 1).await;
     assert!(begun.elapsed().as_secs() < 60);
     assert_eq!((0..20).map(|_| get(&url)).collect::<Vec<_>>(), vec!["two"; 20]);
-    shop.settle(&two()).await;
+    shop.settle(&two(), 2).await;
     assert_eq!(shop.observed().await.front, shop.deployer.declared(&two(), "").front);
     done.send(()).unwrap();
     shop.say(&format!("{} requests, all answered", asked.await.unwrap()));
@@ -161,18 +161,18 @@ async fn networks() {
     let TargetNode::Ec2(target) = &mut two.target;
     let subnets = std::env::var("KILN_TEST_SUBNETS").unwrap();
     target.subnets = serde_json::from_str(&subnets).unwrap();
-    shop.prepare(&two).await;
+    shop.prepare(&two, 2).await;
     assert_eq!(count(&shop, "load balancer").await, 2);
     shop.launch(&two, 2).await;
     shop.healthy(&two, 2, false).await;
     shop.attach(&two, 2).await;
     shop.healthy(&two, 2, true).await;
-    assert!(!shop.deployer.share(&two).await.unwrap());
+    assert!(!shop.deployer.share(&two, 2).await.unwrap());
     // Until here the old ones answer where they did.
     done.send(()).unwrap();
     shop.say(&format!("{} requests, all answered", asked.await.unwrap()));
     shop.detach(&two, 1).await;
-    shop.settle(&two).await;
+    shop.settle(&two, 2).await;
     let seen = shop.observed().await;
     assert_eq!(seen.front, shop.deployer.declared(&two, "").front);
     assert_ne!(seen.outputs["url"], url);

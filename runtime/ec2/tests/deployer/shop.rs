@@ -120,13 +120,13 @@ impl Shop {
         }
     }
 
-    pub async fn prepare(&self, deployment: &DeploymentNode) {
-        self.deployer.prepare(deployment, &|line| self.say(line)).await.unwrap();
+    pub async fn prepare(&self, deployment: &DeploymentNode, generation: u32) {
+        self.deployer.prepare(deployment, generation, &|line| self.say(line)).await.unwrap();
         self.say("prepared");
     }
 
-    pub async fn settle(&self, deployment: &DeploymentNode) {
-        self.deployer.settle(deployment, &|line| self.say(line)).await.unwrap();
+    pub async fn settle(&self, deployment: &DeploymentNode, generation: u32) {
+        self.deployer.settle(deployment, generation, &|line| self.say(line)).await.unwrap();
         self.say("settled");
     }
 
@@ -171,7 +171,7 @@ pub fn live(lab: &Lab, life: &str) {
 impl Shop {
     /// Makes the front as declared, and says where it is.
     pub async fn mended(&self, declared: &DeploymentNode) -> String {
-        self.settle(declared).await;
+        self.settle(declared, 1).await;
         let seen = self.observed().await;
         assert_eq!(seen.front, self.deployer.declared(declared, "").front);
         self.healthy(declared, 1, true).await;

@@ -22,12 +22,16 @@ impl Turn<'_> {
         let (node, number) = (&*goal.node, current.number);
         self.goes_on()?;
         let mut entry = self.entry(goal, number, "adjust", why.join("; "));
-        if *reading.front() != goal.declared.front {
+        let moves = *reading.front() != goal.declared.front;
+        if moves {
             self.move_front(goal, &standing, &entry).await?;
+            // What is undone from here on is undone to this.
+            self.lease.record(&entry).await?;
         }
         let capacity = wanted(node.replicas, Some(current.capacity));
         let switch = Switch::new(self, goal, number, &[], capacity);
-        if current.capacity != capacity || current.running != goal.declared.running {
+        let resizes = current.capacity != capacity || current.running != goal.declared.running;
+        if resizes {
             switch.resize(current.attached, current.capacity, capacity).await?;
         }
         let grows = current.capacity.desired < capacity.desired;
@@ -47,7 +51,9 @@ impl Turn<'_> {
         if let Err(error) = &ended {
             entry.failure = Some(error.chain());
         }
-        self.lease.record(&entry).await?;
+        if !moves || resizes || lost {
+            self.lease.record(&entry).await?;
+        }
         ended?;
         self.say(Some(number), DeployPhase::Done { action: entry.action, ms: entry.ms });
         Ok(Outcome::Adjusted { generation: number })
@@ -61,13 +67,13 @@ impl Turn<'_> {
         entry: &HistoryEntry,
     ) -> Result<(), Error> {
         let moved = async {
-            self.prepare(&goal.node).await?;
-            self.settle(&goal.node).await
+            self.prepare(&goal.node, entry.generation).await?;
+            self.settle(&goal.node, entry.generation).await
         };
         let Err(error) = moved.await else { return Ok(()) };
         self.lease.check()?;
-        let back = match self.served_otherwise(standing, &[&goal.declared.front]) {
-            Some(node) => self.settle(node).await,
+        let back = match standing.served() {
+            Some(node) => self.settle(node, entry.generation).await,
             None => Ok(()),
         };
         self.end_badly(entry, &error).await;

@@ -5,9 +5,8 @@ use super::switch::Switch;
 use super::turn::{Reading, Turn, healthy};
 use super::undo::Undone;
 use crate::Error;
-use crate::driver::{Intent, Traits};
+use crate::driver::Intent;
 use crate::event::DeployPhase;
-use kiln::DeploymentNode;
 
 /// How many that died one upon the other are looked after at once.
 const DEPTH: usize = 4;
@@ -89,7 +88,7 @@ impl Turn<'_> {
             }
         }
         switch.kept = standing.entry(number).is_some();
-        switch.front = self.left_otherwise(&standing, reading);
+        switch.served = standing.served();
         let why = "it is not what is declared".to_owned();
         if switch.undo(why).await? == Undone::StillServes {
             return Ok(Recovered::Serves);
@@ -115,24 +114,10 @@ impl Turn<'_> {
         }
         // Of what was made before it parts may be there.
         self.remove(number).await?;
-        if let Some(node) = self.left_otherwise(standing, reading) {
-            self.settle(node).await?;
+        if let (Some(served), Some(current)) = (standing.served(), standing.current) {
+            self.settle(served, current.number).await?;
         }
         self.lease.intend(None).await?;
         Ok(Recovered::Settled)
-    }
-
-    /// What is declared of the generation that serves, where a run that is dead may have put something else beside what
-    /// stands before it: what it was about to may be there and not visible.
-    fn left_otherwise<'r>(
-        &self,
-        standing: &Standing<'r>,
-        reading: &Reading,
-    ) -> Option<&'r DeploymentNode> {
-        let meant = reading.intent.as_ref().map(|intent| {
-            self.deployer.declared(&intent.ending.deployment, &intent.ending.image).front
-        });
-        let fronts: Vec<&Traits> = meant.iter().chain([reading.front()]).collect();
-        self.served_otherwise(standing, &fronts)
     }
 }

@@ -55,11 +55,7 @@ impl Turn<'_> {
             }
         }
         switch.kept = kept;
-        switch.front = self.served_otherwise(&standing, &[&goal.declared.front]);
-        let running = standing.current.map(|current| &current.running);
-        let tags_differ = running.is_some_and(|running| *running != goal.declared.running);
-        switch.settles = generations.iter().any(|found| found.attached)
-            && (reading.front() != &goal.declared.front || switch.front.is_some() || tags_differ);
+        switch.served = standing.served();
         let mut ending = self.entry(goal, to, action, why.join("; "));
         ending.at = at;
         let intent = Intent {
@@ -74,13 +70,11 @@ impl Turn<'_> {
         self.lease.intend(Some(&intent)).await?;
         let gone = async {
             if let Some(lost) = lost {
-                let node = switch.front.unwrap_or(&goal.node);
-                self.prepare(node).await?;
+                let node = switch.served.unwrap_or(&goal.node);
+                self.prepare(node, lost).await?;
                 self.attach(node, lost).await?;
             }
-            if lost.is_none() || switch.front.is_some() {
-                self.prepare(&goal.node).await?;
-            }
+            self.prepare(&goal.node, to).await?;
             self.say(Some(to), DeployPhase::Launching { why });
             switch.go().await
         };
@@ -100,8 +94,8 @@ impl Turn<'_> {
         let error = match gone {
             Ok(()) => {
                 let ended = async {
-                    if switch.settles {
-                        self.settle(&goal.node).await?;
+                    if !switch.from.is_empty() {
+                        self.settle(&goal.node, to).await?;
                     }
                     self.end(&goal.node, reading, &switch.removed, ending).await
                 };

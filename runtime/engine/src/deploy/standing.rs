@@ -1,5 +1,6 @@
 use super::reason::Begun;
 use crate::driver::{Generation, HistoryEntry, Intent, Observed};
+use kiln::DeploymentNode;
 
 /// What each generation of a deployment is, as far as traffic, history and intent tell.
 pub(super) struct Standing<'a> {
@@ -65,6 +66,11 @@ impl<'a> Standing<'a> {
     pub(super) fn generation(&self, number: u32) -> Option<&'a Generation> {
         let mut generations = self.observed?.generations.iter();
         generations.find(|generation| generation.number == number)
+    }
+
+    /// What the generation that serves was declared with.
+    pub(super) fn served(&self) -> Option<&'a DeploymentNode> {
+        Some(&self.entry(self.current?.number)?.deployment)
     }
 
     /// What the history says of the last time that a generation was deployed, rolled back to or adjusted.

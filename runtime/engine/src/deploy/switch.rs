@@ -28,10 +28,8 @@ pub(super) struct Switch<'a> {
     pub(super) kept: bool,
     /// Whether the new generation was not there when all was read: no look is spent on finding that out again.
     pub(super) is_new: bool,
-    /// What is declared of the generation that serves, where something else stands before it than before the new one.
-    pub(super) front: Option<&'a DeploymentNode>,
-    /// Whether what stands before the servers is not as declared before all is over.
-    pub(super) settles: bool,
+    /// What the generation that serves was declared with, as far as that is remembered.
+    pub(super) served: Option<&'a DeploymentNode>,
     /// Whether a generation has lost its traffic for good: there is no way back from there, only on.
     pub(super) switched: bool,
     /// The old generations that are removed.
@@ -68,8 +66,7 @@ impl<'a> Switch<'a> {
             floor: goal.node.replicas.min.min(healthy),
             kept: false,
             is_new: generations.iter().all(|found| found.number != to),
-            front: None,
-            settles: false,
+            served: None,
             switched: false,
             removed: Vec::new(),
         }
@@ -83,7 +80,8 @@ impl<'a> Switch<'a> {
         }
     }
 
-    /// All new ones beside the old ones; when all are healthy the old ones lose the traffic.
+    /// All new ones beside the old ones; when all are healthy they take the traffic from the old ones, at once where they
+    /// stand behind something of their own.
     async fn red_black(&mut self) -> Result<(), Error> {
         let all = self.capacity.desired;
         let deadline = self.deadline();
@@ -93,7 +91,6 @@ impl<'a> Switch<'a> {
         self.attached(seen.as_ref()).await?;
         self.turn.say(Some(self.to), DeployPhase::Checking);
         self.healthy(all, true, deadline).await?;
-        self.shared().await?;
         self.soak(all).await?;
         for old in self.from.clone() {
             self.bears_the_traffic(all, deadline).await?;
@@ -105,9 +102,9 @@ impl<'a> Switch<'a> {
     /// Gives it its part of the traffic, now that it is healthy. Whether it can have a part: behind another load balancer
     /// it cannot.
     pub(super) async fn shared(&self) -> Result<bool, Error> {
-        match self.settles && !self.from.is_empty() {
-            true => self.turn.share(self.node).await,
-            false => Ok(true),
+        match self.from.is_empty() {
+            true => Ok(true),
+            false => self.turn.share(self.node, self.to).await,
         }
     }
 

@@ -1,7 +1,6 @@
 use super::goal::Goal;
 use super::look::Look;
 use super::run::{Run, now};
-use super::standing::Standing;
 use super::weigh::Known;
 use crate::Error;
 use crate::driver::{
@@ -81,17 +80,6 @@ impl<'a> Turn<'a> {
         Ok(Reading { observed: mine.cloned(), history, intent })
     }
 
-    /// What is declared of the generation that serves, where that puts anything but this before its servers.
-    pub(super) fn served_otherwise<'r>(
-        &self,
-        standing: &Standing<'r>,
-        fronts: &[&Traits],
-    ) -> Option<&'r DeploymentNode> {
-        let entry = standing.entry(standing.current?.number)?;
-        let was = self.deployer.declared(&entry.deployment, &entry.image).front;
-        fronts.iter().any(|front| **front != was).then_some(&entry.deployment)
-    }
-
     /// What will be in the history when this ends well.
     pub(super) fn entry(
         &self,
@@ -145,21 +133,29 @@ impl<'a> Turn<'a> {
         }
     }
 
-    pub(super) async fn prepare(&self, node: &DeploymentNode) -> Result<(), Error> {
+    pub(super) async fn prepare(
+        &self,
+        node: &DeploymentNode,
+        generation: u32,
+    ) -> Result<(), Error> {
         self.lease.check()?;
         self.say(None, DeployPhase::Preparing);
-        self.deployer.prepare(node, &self.output(None)).await
+        self.deployer.prepare(node, generation, &self.output(None)).await
     }
 
-    pub(super) async fn share(&self, node: &DeploymentNode) -> Result<bool, Error> {
+    pub(super) async fn share(
+        &self,
+        node: &DeploymentNode,
+        generation: u32,
+    ) -> Result<bool, Error> {
         self.lease.check()?;
-        self.deployer.share(node).await
+        self.deployer.share(node, generation).await
     }
 
-    pub(super) async fn settle(&self, node: &DeploymentNode) -> Result<(), Error> {
+    pub(super) async fn settle(&self, node: &DeploymentNode, generation: u32) -> Result<(), Error> {
         self.lease.check()?;
         self.say(None, DeployPhase::Preparing);
-        self.deployer.settle(node, &self.output(None)).await
+        self.deployer.settle(node, generation, &self.output(None)).await
     }
 
     pub(super) async fn launch(&self, launch: &Launch<'_>) -> Result<(), Error> {

@@ -25,6 +25,8 @@ impl Switch<'_> {
         let new = self.turn.look_at(self.node, self.to).await?;
         if let Some(new) = new.filter(|new| new.attached) {
             if healthy(&new) > 0 && !self.may_go().await? {
+                // Red/black, it has got none of it yet.
+                self.turn.share(self.node, self.to).await?;
                 return Ok(Undone::StillServes);
             }
             self.turn.detach(self.node, self.to).await?;
@@ -32,8 +34,8 @@ impl Switch<'_> {
         if !self.kept {
             self.turn.remove(self.to).await?;
         }
-        if let Some(node) = self.front {
-            self.turn.settle(node).await?;
+        if let (Some(served), Some(old)) = (self.served, self.from.last()) {
+            self.turn.settle(served, old.generation).await?;
         }
         Ok(Undone::Wholly)
     }

@@ -29,26 +29,37 @@ pub trait Deployer: Send + Sync {
     /// Makes what a generation needs before its servers, beside what is there: load balancer, listener, target group,
     /// security groups. What generations with traffic stand behind stays just as it is, so that they serve as before and
     /// are judged as before, whatever is declared now. Where none has traffic, all is as declared when this returns.
+    /// A generation that takes all traffic at once stands behind something of its own, where a driver can give it that.
     ///
     /// # Errors
     /// When something of it is refused.
-    async fn prepare(&self, deployment: &DeploymentNode, output: Output<'_>) -> Result<(), Error>;
+    async fn prepare(
+        &self,
+        deployment: &DeploymentNode,
+        generation: u32,
+        output: Output<'_>,
+    ) -> Result<(), Error>;
 
-    /// Gives each generation that has traffic its part of it, by how many of its servers are healthy. There is something
-    /// to do only where they stand behind different things, as they do after a `prepare` that was not the first. `false`:
+    /// Gives this generation, and each that has traffic, its part of it, by how many of its servers are healthy. There is
+    /// something to do only where they stand behind different things, as they may after a `prepare`. `false`:
     /// they share no traffic, because who asks chooses between them: another load balancer has another name.
     ///
     /// # Errors
     /// When it is refused.
-    async fn share(&self, deployment: &DeploymentNode) -> Result<bool, Error>;
+    async fn share(&self, deployment: &DeploymentNode, generation: u32) -> Result<bool, Error>;
 
-    /// Makes what stands before the servers just as declared, with its tags. A generation with traffic that stands behind
+    /// Makes what stands before the servers just as declared for this generation, with its tags. One with traffic that stands behind
     /// something else moves first: its servers are healthy in the new place before they leave the old one, and open
     /// requests are given their time. What is not declared goes then.
     ///
     /// # Errors
     /// When something of it is refused, or servers do not get healthy where they are to move: they stay where they were.
-    async fn settle(&self, deployment: &DeploymentNode, output: Output<'_>) -> Result<(), Error>;
+    async fn settle(
+        &self,
+        deployment: &DeploymentNode,
+        generation: u32,
+        output: Output<'_>,
+    ) -> Result<(), Error>;
 
     /// Makes a generation, without traffic, and returns when its servers are asked for, not when they run.
     ///

@@ -43,7 +43,8 @@ pub fn unbroken(bench: &Bench) {
 fn red_black_makes_all_new_ones_before_the_old_ones_lose_the_traffic() {
     let bench = deployed(RED_BLACK, 2);
     bench.deploy(&[desired(&node("web", 2, RED_BLACK), 2)]).unwrap();
-    let expected = ["intend", "prepare", "launch 2", "attach 2", "detach 1", "record", "intend"];
+    let expected =
+        ["intend", "prepare", "launch 2", "attach 2", "detach 1", "settle", "record", "intend"];
     assert_eq!(changes(&bench), expected);
     assert_eq!(bench.world.numbers("web"), (vec![2], vec![1]));
     unbroken(&bench);
@@ -63,12 +64,16 @@ fn rolling_grows_the_new_and_shrinks_the_old() {
         "prepare",
         "launch 2",
         "attach 2",
+        "share",
         "resize 1 to 2",
         "resize 2 to 2",
+        "share",
         "resize 1 to 1",
         "resize 2 to 3",
+        "share",
         "detach 1",
         "remove 1",
+        "settle",
         "record",
         "intend",
     ];
@@ -83,8 +88,10 @@ fn rolling_over_ill_servers_goes_on_without_losing_healthy_ones() {
     // When the first new one has traffic there are four; then one of the old ones falls ill, and none may go.
     bench.world.lock().falls_ill = Some(("look 1".into(), ("web".into(), 1)));
     bench.deploy(&[desired(&node("web", 3, ROLLING), 2)]).unwrap();
-    let resized = ["resize 2 to 2", "resize 1 to 2", "resize 2 to 3", "detach 1", "remove 1"];
-    assert_eq!(changes(&bench)[4..9], resized);
+    let mut resized = changes(&bench);
+    resized.retain(|call| ["resize", "detach", "remove"].iter().any(|one| call.starts_with(one)));
+    let expected = ["resize 2 to 2", "resize 1 to 2", "resize 2 to 3", "detach 1", "remove 1"];
+    assert_eq!(resized, expected);
     assert_eq!(bench.world.numbers("web"), (vec![2], vec![]));
     unbroken(&bench);
 }
@@ -144,7 +151,7 @@ fn a_generation_that_does_not_get_healthy_is_removed_and_the_old_one_untouched()
         assert!(error.output_lines().iter().any(|line| line.contains("no such file")));
         assert!(error.help_text().unwrap().ends_with("generation 1 serves as before"));
         assert_eq!(error.origin().unwrap().line, 7);
-        assert_eq!(changes(&bench)[2..], ["launch 2", "remove 2", "record", "intend"]);
+        assert_eq!(changes(&bench)[2..], ["launch 2", "remove 2", "settle", "record", "intend"]);
         assert_eq!(bench.world.lock().templates.len(), 1);
         let history = bench.memory.lock().histories["web"].clone();
         assert!(history[1].failure.as_ref().unwrap().contains("answered 502"));
@@ -209,7 +216,8 @@ fn drift_is_mended() {
         group.running.clear();
     }
     bench.deploy(std::slice::from_ref(&wanted)).unwrap();
-    assert_eq!(changes(&bench), ["prepare", "settle", "resize 1 to 2", "attach 1", "record"]);
+    let expected = ["prepare", "settle", "record", "resize 1 to 2", "attach 1", "record"];
+    assert_eq!(changes(&bench), expected);
     assert_eq!(bench.plan(&[wanted]).deployments[0].change, Change::Nothing);
 }
 
@@ -219,7 +227,7 @@ fn one_that_has_lost_its_traffic_gets_it_back_before_it_is_replaced() {
     bench.world.lock().floor.clear();
     bench.world.lock().groups.values_mut().next().unwrap().attached = false;
     bench.deploy(&[desired(&node("web", 2, RED_BLACK), 2)]).unwrap();
-    assert_eq!(changes(&bench)[..4], ["intend", "prepare", "attach 1", "launch 2"]);
+    assert_eq!(changes(&bench)[..5], ["intend", "prepare", "attach 1", "prepare", "launch 2"]);
     assert_eq!(bench.world.numbers("web"), (vec![2], vec![1]));
 }
 

@@ -43,10 +43,8 @@ fn untouched(bench: &Bench, strategy: Strategy, told: &str) {
 fn what_is_to_be_done_is_written_down_before_anything_is_changed() {
     let bench = asked(RED_BLACK);
     bench.deploy(&[checked(RED_BLACK, 2)]).unwrap();
-    let expected = [
-        "intend", "prepare", "launch 2", "attach 2", "share", "detach 1", "settle", "record",
-        "intend",
-    ];
+    let expected =
+        ["intend", "prepare", "launch 2", "attach 2", "detach 1", "settle", "record", "intend"];
     assert_eq!(changes(&bench), expected);
 }
 

@@ -68,10 +68,13 @@ fn fault() -> impl Strategy<Value = Option<(usize, Fault)>> {
 
 fn by_hand(bench: &Bench, hand: Hand) {
     let mut inside = bench.world.lock();
+    let front = inside.front.get("web").cloned().unwrap_or_default();
     let groups = inside.groups.values_mut();
     match hand {
         Hand::Detaches => groups.for_each(|group| group.attached = false),
-        Hand::AttachesAll => groups.for_each(|group| group.attached = true),
+        Hand::AttachesAll => groups.filter(|group| !group.attached).for_each(|group| {
+            (group.attached, group.behind) = (true, front.clone());
+        }),
         Hand::Resizes(to) => groups.for_each(|group| {
             group.capacity.desired = to;
             group.machines.truncate(to as usize);

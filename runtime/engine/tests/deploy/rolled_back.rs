@@ -12,7 +12,8 @@ fn a_rollback_gives_the_traffic_to_a_kept_generation_at_once() {
     bench.fault(None);
     let outcome = bench.rollback("web", None).unwrap();
     assert!(matches!(outcome, Outcome::Deployed { generation: 1 }), "{outcome:?}");
-    assert_eq!(changes(&bench), ["intend", "prepare", "attach 1", "detach 2", "record", "intend"]);
+    let expected = ["intend", "prepare", "attach 1", "detach 2", "settle", "record", "intend"];
+    assert_eq!(changes(&bench), expected);
     assert_eq!(bench.world.numbers("web"), (vec![1], vec![2]));
     // And back again: what served before.
     assert!(matches!(bench.rollback("web", None), Some(Outcome::Deployed { generation: 2 })));

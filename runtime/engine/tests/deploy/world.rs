@@ -174,7 +174,12 @@ impl Deployer for World {
         Ok(seen)
     }
 
-    async fn prepare(&self, deployment: &DeploymentNode, _: Output<'_>) -> Result<(), Error> {
+    async fn prepare(
+        &self,
+        deployment: &DeploymentNode,
+        _: u32,
+        _: Output<'_>,
+    ) -> Result<(), Error> {
         let dies = self.call("prepare".into()).await?;
         let (name, front) = (&deployment.name, self.declared(deployment, "").front);
         {
@@ -190,13 +195,18 @@ impl Deployer for World {
         Ok(())
     }
 
-    async fn share(&self, _: &DeploymentNode) -> Result<bool, Error> {
+    async fn share(&self, _: &DeploymentNode, _: u32) -> Result<bool, Error> {
         let dies = self.call("share".into()).await?;
         self.called(dies).await;
         Ok(!self.lock().apart)
     }
 
-    async fn settle(&self, deployment: &DeploymentNode, _: Output<'_>) -> Result<(), Error> {
+    async fn settle(
+        &self,
+        deployment: &DeploymentNode,
+        _: u32,
+        _: Output<'_>,
+    ) -> Result<(), Error> {
         let dies = self.call("settle".into()).await?;
         let (name, front) = (&deployment.name, self.declared(deployment, "").front);
         {
