@@ -4,6 +4,9 @@
 complain() { echo "kiln: $*" >&2; dirty=yes; }
 empty() { for path; do [ -d "$path" ] && find "$path" -mindepth 1 -delete; done 2>/dev/null; true; }
 
+# A boot writes that it has ended, when it has.
+timeout 20 systemctl is-system-running --wait >/dev/null 2>&1 || true
+
 # Whoever writes logs stops: from here on the journal is kept in memory.
 systemctl stop rsyslog.service syslog.socket cron.service 2>/dev/null || true
 journalctl --relinquish-var 2>/dev/null || true
