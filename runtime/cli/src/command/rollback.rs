@@ -51,7 +51,9 @@ pub(crate) async fn execute(
     let options = deployments::options(&args.change, 1, false, interrupted);
     let run =
         Run { state: state.as_ref(), events: &|event| report.event(event), options: &options };
-    let outcome = run.rollback(region.deployer.as_ref(), &args.name, args.to).await;
+    // What was agreed to, whoever deploys meanwhile; but first comes what somebody has left.
+    let to = if intent.is_none() { Some(to) } else { args.to };
+    let outcome = run.rollback(region.deployer.as_ref(), &args.name, to).await;
     let (deployed, failed) = match &outcome {
         Outcome::Deployed { .. } | Outcome::Adjusted { .. } => (1, 0),
         Outcome::Unchanged => (0, 0),

@@ -19,22 +19,36 @@ pub(crate) async fn execute(
 ) -> Ended {
     // Ctrl-C ends what only looks.
     let (_never, interrupted) = watch::channel(false);
-    let state = super::state(global, &args.state, None, &recipes).await?;
-    let look = look(global, &args.names, &recipes, &interrupted);
-    let (regions, begun) = tokio::join!(look, state.intents());
+    let begun = async {
+        let state = super::state(global, &args.state, None, &recipes).await?;
+        state.intents().await.map_err(|error| vec![error])
+    };
+    let (regions, begun) = tokio::join!(look(global, &args.names, &recipes, &interrupted), begun);
     let regions = regions?;
-    let begun = begun.unwrap_or_else(|error| {
-        // What runs is no secret to who may not read the state.
-        report.warning(&format!("cannot say what was begun: {}", error.chain()));
-        BTreeMap::new()
-    });
+    // What runs is no secret to who may not read the state.
+    let (begun, unknown) = match begun {
+        Ok(begun) => (begun, None),
+        Err(errors) => {
+            let why: Vec<String> = errors.iter().map(Error::chain).collect();
+            (BTreeMap::new(), Some(why.join("; ")))
+        }
+    };
     let all = rows(&regions, &args.names);
     match global.format {
-        Format::Text => text(&all, &begun, regions.len() > 1, report),
+        Format::Text => {
+            text(&all, &begun, regions.len() > 1, report);
+            if let Some(why) = unknown {
+                report.warning(&format!("cannot say what was begun: {why}"));
+            }
+        }
         Format::Json => {
             let deployments: Vec<_> =
                 all.iter().map(|row| document(row, begun.get(row.name))).collect();
-            report.document(&json!({ "version": json::VERSION, "deployments": deployments }));
+            let mut document = json!({ "version": json::VERSION, "deployments": deployments });
+            if let Some(why) = unknown {
+                document["unfinished_unknown"] = why.into();
+            }
+            report.document(&document);
         }
     }
     Ok(Exit::Done)
