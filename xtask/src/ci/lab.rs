@@ -15,7 +15,7 @@ pub(super) const REACH_EC2: [&str; 2] = ["kiln-ec2", "kiln-host-ec2"];
 
 /// Tests that are run at the same time, each with a lab of its own: most of the time they wait, for health checks and for
 /// requests to be answered.
-const LABS: &str = "4";
+const LABS: &str = "2";
 
 /// What the tests of the lab run in.
 pub(super) struct Lab {

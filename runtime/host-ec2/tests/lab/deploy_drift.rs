@@ -62,7 +62,8 @@ fn of_ten_deployments_the_three_that_changed_roll_side_by_side() {
     let project = Project::new(&lab);
     let fleet = Fleet { lab: &lab, project: &project };
     let small = |number: usize, version: &str| {
-        let script = format!("#!/bin/sh\nprintf %s '{version}' >/srv/version\n");
+        let script =
+            format!("#!/bin/sh\nprintf %s '{version}' >/srv/told && mv /srv/told /srv/version\n");
         Deployment::new(format!("{NAME}-{number}"))
             .image(page(&project))
             .target(target::ec2().instance_type("t3.micro").user_data(script))

@@ -78,7 +78,9 @@ pub fn deployment(image: Image) -> Deployment {
 /// The same of an image without a version, whose servers are told theirs when they start: nothing is baked for
 /// another one.
 pub fn told(image: Image, version: &str) -> Deployment {
-    let script = format!("#!/bin/sh\nprintf %s '{version}' >/srv/version\n");
+    // At once: whoever asks is answered with all of it or not at all.
+    let script =
+        format!("#!/bin/sh\nprintf %s '{version}' >/srv/told && mv /srv/told /srv/version\n");
     deployment(image).target(target::ec2().instance_type("t3.micro").user_data(script))
 }
 

@@ -88,7 +88,8 @@ seen = [
     acm.describe_certificate(CertificateArn=made['certificate'])['Certificate']['DomainName'],
     elb.describe_target_groups(TargetGroupArns=[group])['TargetGroups'],
     elb.describe_target_group_attributes(TargetGroupArn=group)['Attributes'],
-    elb.describe_target_health(TargetGroupArn=group)['TargetHealthDescriptions'],
+    [t for t in elb.describe_target_health(TargetGroupArn=group)['TargetHealthDescriptions']
+     if t['TargetHealth']['State'] != 'draining'],
     elb.describe_tags(ResourceArns=[group, balancer])['TagDescriptions'],
     elb.describe_listeners(LoadBalancerArn=balancer)['Listeners'],
     [(b['SecurityGroups'], b['State']['Code']) for b in elb.describe_load_balancers(LoadBalancerArns=[balancer])['LoadBalancers']],
@@ -97,7 +98,7 @@ seen = [
 
 /// Servers that say what they are called when they are asked.
 fn servers(name: &str, image: Image, theirs: &Theirs) -> Deployment {
-    let script = format!("#!/bin/sh\nprintf %s '{name}' >/srv/version\n");
+    let script = format!("#!/bin/sh\nprintf %s '{name}' >/srv/told && mv /srv/told /srv/version\n");
     let target =
         target::ec2().instance_type("t3.micro").subnets(theirs.subnets()).user_data(script);
     Deployment::new(name)
@@ -132,7 +133,8 @@ fn what_is_named_is_used_and_stays_as_it_was() {
     let before = theirs.look(&lab);
     let image = || page(&project);
     let guest = |version: &str| {
-        let script = format!("#!/bin/sh\nprintf %s '{version}' >/srv/version\n");
+        let script =
+            format!("#!/bin/sh\nprintf %s '{version}' >/srv/told && mv /srv/told /srv/version\n");
         let target = target::ec2().instance_type("t3.micro").subnets(theirs.subnets());
         let target = target.instance_profile(theirs.text("profile")).user_data(script);
         servers("guest", image(), &theirs)

@@ -8,8 +8,9 @@ use serde_json::json;
 
 /// Servers that answer with a version on a port, and on no other.
 fn on(port: u16, image: Image, version: &str) -> Deployment {
-    let script =
-        format!("#!/bin/sh\necho {port} >/srv/port\nprintf %s '{version}' >/srv/version\n");
+    let script = format!(
+        "#!/bin/sh\necho {port} >/srv/port\nprintf %s '{version}' >/srv/told && mv /srv/told /srv/version\n"
+    );
     super::deploy_fleet::deployment(image)
         .target(target::ec2().instance_type("t3.micro").user_data(script))
         .ports([port])
