@@ -1,7 +1,7 @@
 use std::ffi::{OsStr, OsString};
 
 /// Options of the host that take a value of their own.
-const TAKE_A_VALUE: [&str; 16] = [
+const TAKE_A_VALUE: [&str; 17] = [
     "--store",
     "--jobs",
     "-j",
@@ -18,6 +18,7 @@ const TAKE_A_VALUE: [&str; 16] = [
     "--lease-time",
     "--out",
     "--to",
+    "--older-than",
 ];
 
 /// The variable that stands for `--builder`.
@@ -173,6 +174,7 @@ mod tests {
         assert_eq!(of(words).images(), ["web", "api"]);
         assert_eq!(of("explain web/site").images(), ["web"]);
         assert!(of("bake --store /x").images().is_empty());
+        assert!(of("gc --older-than 7d").images().is_empty());
     }
 
     #[test]

@@ -16,17 +16,25 @@ pub(super) struct Cloud {
 }
 
 impl Cloud {
-    /// Brings it up. It says itself what the machine lacks.
+    /// Whether there is none: then nothing is taken from another rehearsal.
     ///
     /// # Errors
-    /// When it does not come up, or one is up.
-    pub(super) fn up(program: PathBuf, region: Option<&str>, yes: bool) -> Result<Self> {
+    /// When one is up.
+    pub(super) fn free() -> Result<()> {
         if Places::new().is_up(NAME) {
             bail!(
                 "the lab of another rehearsal is up: one that was kept or killed, or that goes on\n\
                  help: `cargo xtask lab down --name {NAME}` ends it"
             );
         }
+        Ok(())
+    }
+
+    /// Brings it up. It says itself what the machine lacks.
+    ///
+    /// # Errors
+    /// When it does not come up, or one is up.
+    pub(super) fn up(program: PathBuf, region: Option<&str>, yes: bool) -> Result<Self> {
         let mut up = lab(&program, "up");
         up.args(region.into_iter().flat_map(|region| ["--region", region]));
         up.args(yes.then_some("--yes"));

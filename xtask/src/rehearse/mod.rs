@@ -48,6 +48,7 @@ pub(crate) fn execute(
     say::line("the host with EC2's driver: some minutes to compile when it never was");
     let host = fresh::ensure(workspace, &host::EC2)?;
     interrupt::listen();
+    Cloud::free()?;
     let mut folder = Folder::new(workspace)?;
     let site = Site::copy(workspace.root().join("recipes"), &folder.path)?;
     let replaced = recipes.fit(&site);

@@ -60,6 +60,8 @@ impl Watched {
             let deploy = tool.deploy();
             over.store(true, Ordering::Relaxed);
             let record = load.stop();
+            // What it said comes before what nobody answered.
+            let deploy = deploy?;
             let servers =
                 looking.join().map_err(|_| anyhow!("looking at the lab ended early"))??;
             let answered =
@@ -70,7 +72,7 @@ impl Watched {
             let last =
                 old.iter().map(|one| one.sent).max().context("nothing was answered before")?;
             Ok(Self {
-                deploy: deploy?,
+                deploy,
                 traffic: last.saturating_sub(begun),
                 failures: record.failures().len(),
                 calls,
