@@ -94,7 +94,8 @@ impl Turn<'_> {
         let error = match gone {
             Ok(()) => {
                 let ended = async {
-                    if !switch.from.is_empty() {
+                    // Also where a run that is dead has taken the traffic from the old ones, and not settled.
+                    if reading.serves() {
                         self.settle(&goal.node, to).await?;
                     }
                     self.end(&goal.node, reading, &switch.removed, ending).await

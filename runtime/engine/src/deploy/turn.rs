@@ -37,6 +37,12 @@ impl Reading {
         Known { place, deployer, observed, history: &self.history, intent: self.intent.as_ref() }
     }
 
+    /// Whether any generation had traffic.
+    pub(super) fn serves(&self) -> bool {
+        let mut all = self.observed.iter().flat_map(|observed| &observed.generations);
+        all.any(|generation| generation.attached)
+    }
+
     /// What stands before the servers.
     pub(super) fn front(&self) -> &Traits {
         const NOTHING: &Traits = &Traits::new();

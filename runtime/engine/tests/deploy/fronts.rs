@@ -136,3 +136,22 @@ fn old_servers_do_not_go_step_by_step_where_their_traffic_does_not() {
     };
     assert!(steps(false) && !steps(true));
 }
+
+#[test]
+fn what_a_run_that_died_did_not_settle_the_next_one_does() {
+    let wanted = [desired(&node("web", 2, RED_BLACK), 2)];
+    let settles = {
+        let probe = deployed(RED_BLACK, 2);
+        probe.deploy(&wanted).unwrap();
+        probe.world.lock().calls.iter().position(|call| call == "settle").unwrap() + 1
+    };
+    let bench = deployed(RED_BLACK, 2);
+    bench.fault(Some((settles, Fault::DiesBefore)));
+    bench.deploy(&wanted);
+    assert_eq!(bench.world.numbers("web"), (vec![2], vec![1]));
+    bench.later();
+    bench.fault(None);
+    bench.deploy(&wanted).unwrap();
+    assert_eq!(changes(&bench).iter().filter(|call| *call == "settle").count(), 1);
+    unbroken(&bench);
+}
