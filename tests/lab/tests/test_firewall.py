@@ -45,7 +45,6 @@ class Guarded(unittest.TestCase):
     def listen(self, port: int) -> None:
         """Says what it hears, on each connection."""
         listening = netns.within(self.server.namespace, lambda: socket.create_server((self.one, port)))
-        self.addCleanup(listening.close)
 
         def serve() -> None:
             while True:
@@ -60,7 +59,16 @@ class Guarded(unittest.TestCase):
                 while heard := connection.recv(100):
                     connection.sendall(heard)
 
-        threading.Thread(target=serve, daemon=True).start()
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+
+        def end() -> None:
+            # Closing alone does not wake who waits in `accept`.
+            listening.shutdown(socket.SHUT_RDWR)
+            thread.join()
+            listening.close()
+
+        self.addCleanup(end)
 
     @contextmanager
     def connected(self, port: int, whence: Port | None = None) -> Iterator[socket.socket]:

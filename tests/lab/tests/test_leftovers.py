@@ -51,7 +51,7 @@ threading.Event().wait()
 
 class Leftovers(LabCase):
     def test_twenty_machines_come_and_go(self) -> None:
-        before = self.around()
+        before, files, threads = self.around(), open_files(), set(threading.enumerate())
         machines = [self.launch() for _ in range(MANY)]
         with ThreadPoolExecutor(MANY) as pool:
             booted = list(pool.map(self.booted, machines))
@@ -64,16 +64,23 @@ class Leftovers(LabCase):
         with ThreadPoolExecutor(MANY) as pool:
             list(pool.map(self.forget, machines))
         self.assertEqual(self.around(), before)
+        # What tests before this one have left may end meanwhile.
+        self.assertLessEqual(open_files(), files)
+        new = [thread.name for thread in set(threading.enumerate()) - threads]
+        self.assertEqual([name for name in new if "process_request" not in name], [])
 
     def around(self) -> dict[str, object]:
-        """All that this lab has: on the machine, on disk and in this process."""
+        """All that this lab has on the machine and on disk."""
         return {
             **of_lab(self.state, self.network.bridge),
             "volumes": os.listdir(self.state / "volumes"),
             "layers": os.listdir(self.state / "layers"),
-            "files": len(os.listdir("/proc/self/fd")),
-            "threads": sorted(thread.name for thread in threading.enumerate() if "process_request" not in thread.name),
         }
+
+
+def open_files() -> int:
+    """How many files this process has open."""
+    return len(os.listdir("/proc/self/fd"))
 
 
 class Death(unittest.TestCase):
