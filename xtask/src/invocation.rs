@@ -34,7 +34,7 @@ pub(crate) struct Invocation {
 pub(crate) enum Kind<'a> {
     /// Measure, beside others. It has its own options.
     Bench,
-    /// What CI runs.
+    /// What CI runs. It has its own options.
     Ci,
     /// An EC2 on this machine. It has its own options.
     Lab,
@@ -50,7 +50,13 @@ pub(crate) enum Kind<'a> {
 }
 
 impl Invocation {
-    pub(crate) fn new(arguments: Vec<OsString>) -> Self {
+    /// `help` alone is `--help`: who types it looks for a word that every program knows.
+    pub(crate) fn new(mut arguments: Vec<OsString>) -> Self {
+        if let [word] = &mut arguments[..]
+            && *word == "help"
+        {
+            *word = "--help".into();
+        }
         Self { arguments }
     }
 
@@ -65,8 +71,8 @@ impl Invocation {
             Some(command) if command == "bench" => Kind::Bench,
             Some(command) if command == "lab" => Kind::Lab,
             Some(command) if command == "rehearse" => Kind::Rehearse,
-            Some(_) if asks(&["--help", "-h", "--version", "-V"]) => Kind::Help,
             Some(command) if command == "ci" => Kind::Ci,
+            Some(_) if asks(&["--help", "-h", "--version", "-V"]) => Kind::Help,
             Some(command) => Kind::Host { command: command.to_str() },
         }
     }
@@ -155,6 +161,25 @@ mod tests {
             assert_eq!(of(words).kind(), Kind::Help, "{words}");
         }
         assert_eq!(of("bake -- --help").kind(), Kind::Host { command: Some("bake") });
+    }
+
+    #[test]
+    fn the_word_help_alone_asks_the_host_for_help() {
+        assert_eq!(of("help").kind(), Kind::Help);
+        assert_eq!(of("help").arguments(), ["--help"]);
+        assert_eq!(of("bake help").arguments(), ["bake", "help"]);
+    }
+
+    #[test]
+    fn what_is_not_the_host_s_tells_its_own_usage() {
+        for help in ["--help", "-h"] {
+            let kind = |command: &str| format!("{:?}", of(&format!("{command} {help}")).kind());
+            assert_eq!(kind("ci"), "Ci");
+            assert_eq!(kind("bench"), "Bench");
+            assert_eq!(kind("lab"), "Lab");
+            assert_eq!(kind("rehearse"), "Rehearse");
+        }
+        assert_eq!(of("--help ci").kind(), Kind::Ci);
     }
 
     #[test]

@@ -39,7 +39,7 @@ fn execute() -> anyhow::Result<ExitCode> {
     let invocation = Invocation::new(std::env::args_os().skip(1).collect());
     match invocation.kind() {
         Kind::Bench => bench::execute(&workspace, invocation.arguments(), invocation.yes()),
-        Kind::Ci => ci::execute(&workspace, invocation.yes()),
+        Kind::Ci => ci::execute(&workspace, invocation.arguments(), invocation.yes()),
         Kind::Lab => lab::execute(&workspace, invocation.arguments(), invocation.yes()),
         Kind::Rehearse => rehearse::execute(&workspace, invocation.arguments(), invocation.yes()),
         Kind::Help => host::help(&workspace, &invocation),

@@ -3,6 +3,7 @@
 mod end_to_end;
 mod lab;
 mod needs;
+mod options;
 mod stage;
 mod tally;
 mod tests;
@@ -12,7 +13,10 @@ use crate::setup::{self, HOST};
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
 use lab::Lab;
+use options::Wanted;
 use stage::Stages;
+use std::ffi::OsString;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
@@ -20,7 +24,15 @@ use std::process::{Command, ExitCode};
 const STORE: &str = "/var/tmp/kiln-ci";
 
 /// Runs every stage. The last line of standard output is `N passed, N failed`.
-pub(crate) fn execute(workspace: &Workspace, yes: bool) -> Result<ExitCode> {
+pub(crate) fn execute(
+    workspace: &Workspace,
+    arguments: &[OsString],
+    yes: bool,
+) -> Result<ExitCode> {
+    if options::parse(arguments)? == Wanted::Help {
+        writeln!(std::io::stdout().lock(), "{}", options::USAGE)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut stages = Stages::new();
     let outcome = all(workspace, yes, &mut stages);
     Ok(stages.finish(outcome))

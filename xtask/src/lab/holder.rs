@@ -8,7 +8,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// When the kernel's list cannot be read.
-pub(super) fn of(path: &Path) -> Result<Option<u32>> {
+pub(crate) fn of(path: &Path) -> Result<Option<u32>> {
     let Ok(meta) = path.metadata() else { return Ok(None) };
     let locks = std::fs::read_to_string("/proc/locks").context("cannot read `/proc/locks`")?;
     Ok(holder(&locks, meta.dev(), meta.ino()))

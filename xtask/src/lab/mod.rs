@@ -2,7 +2,7 @@
 //!
 //! The lab itself is `tests/lab`. What is here gives it what it needs, starts it detached, and ends it.
 
-mod holder;
+pub(crate) mod holder;
 mod needs;
 mod options;
 mod places;

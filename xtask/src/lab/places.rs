@@ -47,7 +47,32 @@ impl Places {
 
     /// Whether a lab has come up and lives.
     pub(crate) fn is_up(&self, name: &str) -> bool {
-        let lives = holder::of(&self.lock(name)).is_ok_and(|holder| holder.is_some());
-        lives && self.description(name).exists()
+        self.is_lived_in(name) && self.description(name).exists()
+    }
+
+    /// Whether a lab comes up, is up, or goes.
+    pub(crate) fn is_lived_in(&self, name: &str) -> bool {
+        holder::of(&self.lock(name)).is_ok_and(|holder| holder.is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+
+    #[test]
+    fn a_lab_that_comes_up_is_lived_in_and_not_yet_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let places = Places { state: dir.path().to_owned(), cache: dir.path().to_owned() };
+        std::fs::create_dir(dir.path().join("a")).unwrap();
+        let lock = File::create(places.lock("a")).unwrap();
+        assert!(!places.is_lived_in("a"));
+        lock.lock().unwrap();
+        assert!(places.is_lived_in("a") && !places.is_up("a"));
+        File::create(places.description("a")).unwrap();
+        assert!(places.is_up("a") && !places.is_lived_in("b"));
+        lock.unlock().unwrap();
+        assert!(!places.is_up("a"));
     }
 }

@@ -1,3 +1,4 @@
+use super::environment::Environment;
 use crate::lab::Places;
 use crate::say;
 use anyhow::{Context, Result, bail, ensure};
@@ -9,21 +10,26 @@ pub(super) const NAME: &str = "rehearsal";
 
 /// A lab of this rehearsal's own, down when this is dropped unless it is kept.
 pub(super) struct Cloud {
+    begun: Begun,
+    environment: Environment,
+}
+
+/// A lab that this rehearsal began to bring up, and ends.
+struct Begun {
     /// This program.
     program: PathBuf,
-    environment: Vec<(String, String)>,
     keep: bool,
 }
 
 impl Cloud {
-    /// Whether there is none: then nothing is taken from another rehearsal.
+    /// Whether there is none, also none that is just coming up: then nothing of somebody else's is used or taken down.
     ///
     /// # Errors
-    /// When one is up.
+    /// When there is one.
     pub(super) fn free() -> Result<()> {
-        if Places::new().is_up(NAME) {
+        if Places::new().is_lived_in(NAME) {
             bail!(
-                "the lab of another rehearsal is up: one that was kept or killed, or that goes on\n\
+                "lab `{NAME}` is there: a rehearsal that kept it or was killed has left it, or somebody brought it up\n\
                  help: `cargo xtask lab down --name {NAME}` ends it"
             );
         }
@@ -33,38 +39,35 @@ impl Cloud {
     /// Brings it up. It says itself what the machine lacks.
     ///
     /// # Errors
-    /// When it does not come up, or one is up.
+    /// When it does not come up, one is there, or what it says does not point at it.
     pub(super) fn up(program: PathBuf, region: Option<&str>, yes: bool) -> Result<Self> {
         let mut up = lab(&program, "up");
         up.args(region.into_iter().flat_map(|region| ["--region", region]));
         up.args(yes.then_some("--yes"));
-        // From here on it may be there, whatever comes.
-        let mut cloud = Self { program, environment: Vec::new(), keep: false };
+        // Again: a compilation and a copy ago there was none.
+        Self::free()?;
         let said = up.stdout(Stdio::piped()).spawn().context("cannot run `cargo xtask lab`")?;
+        // From here on it may be there, whatever comes.
+        let begun = Begun { program, keep: false };
         let said = said.wait_with_output().context("cannot hear the lab")?;
         super::interrupt::check()?;
         ensure!(said.status.success(), "the lab did not come up");
-        cloud.environment = variables(&String::from_utf8_lossy(&said.stdout));
-        Ok(cloud)
+        let environment = Environment::of_lab(&String::from_utf8_lossy(&said.stdout))?;
+        Ok(Self { begun, environment })
     }
 
     /// Points a command at it, and at nothing of the user's.
     pub(super) fn point(&self, command: &mut Command) {
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("AWS_") {
-                command.env_remove(name);
-            }
-        }
-        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        self.environment.point(command);
     }
 
     /// Leaves it up.
     pub(super) fn keep(&mut self) {
-        self.keep = true;
+        self.begun.keep = true;
     }
 }
 
-impl Drop for Cloud {
+impl Drop for Begun {
     fn drop(&mut self) {
         if self.keep {
             return;
@@ -82,11 +85,4 @@ fn lab(program: &Path, what: &str) -> Command {
     let mut command = Command::new(program);
     command.args(["lab", what, "--name", NAME]).stdin(Stdio::null());
     command
-}
-
-/// Of lines like `export NAME=value`.
-fn variables(exports: &str) -> Vec<(String, String)> {
-    let assignments = exports.lines().filter_map(|line| line.strip_prefix("export "));
-    let pairs = assignments.filter_map(|assignment| assignment.split_once('='));
-    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }

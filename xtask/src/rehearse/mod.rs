@@ -6,7 +6,9 @@
 mod cloud;
 mod commands;
 mod edit;
+mod environment;
 mod interrupt;
+mod lock;
 mod options;
 mod recipes;
 mod site;
@@ -19,6 +21,7 @@ use anyhow::{Context, Result};
 use cloud::Cloud;
 use commands::Commands;
 use edit::Edit;
+use lock::Lock;
 use options::Options;
 use recipes::{Deployment, Recipes};
 use site::Site;
@@ -42,13 +45,15 @@ pub(crate) fn execute(
         writeln!(std::io::stdout().lock(), "{}", options::USAGE)?;
         return Ok(ExitCode::SUCCESS);
     }
+    // Before minutes of compiling. Declared first, so that it is given back last: copy and lab are gone by then.
+    let _lock = Lock::take()?;
+    Cloud::free()?;
     let mut recipes = Recipes::read(&Document::make(workspace)?.text()?)?;
     let deployments = recipes.choose(&options.names)?;
     let region = recipes.region();
     say::line("the host with EC2's driver: some minutes to compile when it never was");
     let host = fresh::ensure(workspace, &host::EC2)?;
     interrupt::listen();
-    Cloud::free()?;
     let mut folder = Folder::new(workspace)?;
     let site = Site::copy(workspace.root().join("recipes"), &folder.path)?;
     let replaced = recipes.fit(&site);
