@@ -1,6 +1,6 @@
 use crate::aws::Aws;
 use crate::base::{self, BaseImage};
-use crate::deploy::Answers;
+use crate::deploy::{Answers, Left};
 use crate::files::Files;
 use crate::index::{self, Layer};
 use crate::launch::{Launch, Start};
@@ -58,6 +58,8 @@ pub(crate) struct Inner {
     pub(crate) project: String,
     /// What servers of deployments have answered.
     pub(crate) answers: Answers,
+    /// Servers that are still asked.
+    pub(crate) left: Left,
     architecture: String,
     interrupted: watch::Receiver<bool>,
     /// What is known of snapshots that were found or made, by their ids.
@@ -73,19 +75,33 @@ impl Ec2 {
     /// # Errors
     /// When the configuration of the AWS tools cannot be read.
     pub async fn open(place: Place<'_>) -> Result<Self, Error> {
-        let Place { store, project, region, architecture, interrupted } = place;
-        let aws = Aws::connect(Some(region)).await?;
+        let aws = Aws::connect(Some(place.region)).await?;
+        let poller = Poller::new(aws.clone(), place.interrupted.clone());
+        Ok(Self::of(place, aws, poller))
+    }
+
+    /// Another one in the same region: both ask by the same connections, and wait by one poller.
+    #[must_use]
+    pub fn beside(&self, place: Place<'_>) -> Self {
+        let Inner { aws, poller, .. } = &*self.inner;
+        let poller = poller.for_another(place.interrupted.clone());
+        Self::of(place, aws.clone(), poller)
+    }
+
+    fn of(place: Place<'_>, aws: Aws, poller: Poller) -> Self {
+        let Place { store, project, region: _, architecture, interrupted } = place;
         let dir = store.join("ec2");
         let runs = dir.join("runs");
         let at = aws.place();
-        Ok(Self {
+        Self {
             inner: Arc::new(Inner {
-                poller: Poller::new(aws.clone(), interrupted.clone()),
+                poller,
                 run: Run::new(runs.clone(), at.clone(), project),
                 files: Files::new(dir.join("files")),
                 kept: dir.join("kept"),
                 project: project.to_owned(),
                 answers: Answers::default(),
+                left: Left::default(),
                 architecture: architecture.to_owned(),
                 interrupted,
                 layers: Mutex::default(),
@@ -94,7 +110,7 @@ impl Ec2 {
                 swept: tokio::sync::Mutex::new(false),
                 aws,
             }),
-        })
+        }
     }
 }
 

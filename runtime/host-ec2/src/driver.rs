@@ -2,22 +2,46 @@ use crate::{site, state};
 use async_trait::async_trait;
 use kiln::{BuilderNode, DeploymentNode, ImageNode};
 use kiln_cli::{At, Driver};
+use kiln_ec2::Ec2;
 use kiln_engine::Error;
 use kiln_engine::driver::{ArtifactIndex, Builder, Collector, Deployer, State};
 use kiln_engine::key::Target;
+use std::collections::BTreeMap;
 use std::time::Duration;
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 
 /// EC2 among the host's builders.
 #[derive(Debug, Default)]
 pub(crate) struct Amazon {
     /// The region of the environment, found out once.
     region: OnceCell<String>,
+    /// The first that was opened of each region: the others share its connections and its poller.
+    opened: Mutex<BTreeMap<String, Ec2>>,
 }
 
 impl Amazon {
     async fn region(&self) -> Result<String, Error> {
         self.region.get_or_try_init(kiln_ec2::region).await.cloned()
+    }
+
+    async fn open(&self, at: &At<'_>) -> Result<Ec2, Error> {
+        let region = at.target.place.as_deref().unwrap_or_default();
+        let place = kiln_ec2::Place {
+            store: at.store,
+            project: at.project,
+            region,
+            architecture: &at.target.architecture,
+            interrupted: at.interrupted.clone(),
+        };
+        let mut opened = self.opened.lock().await;
+        match opened.get(region) {
+            Some(first) => Ok(first.beside(place)),
+            None => {
+                let first = Ec2::open(place).await?;
+                opened.insert(region.to_owned(), first.clone());
+                Ok(first)
+            }
+        }
     }
 }
 
@@ -52,15 +76,15 @@ impl Driver for Amazon {
     }
 
     async fn index(&self, at: &At<'_>) -> Result<Box<dyn ArtifactIndex>, Error> {
-        Ok(Box::new(open(at).await?))
+        Ok(Box::new(self.open(at).await?))
     }
 
     async fn builder(&self, at: &At<'_>) -> Result<Box<dyn Builder>, Error> {
-        Ok(Box::new(open(at).await?))
+        Ok(Box::new(self.open(at).await?))
     }
 
     async fn collector(&self, at: &At<'_>) -> Result<Option<Box<dyn Collector>>, Error> {
-        Ok(Some(Box::new(open(at).await?)))
+        Ok(Some(Box::new(self.open(at).await?)))
     }
 
     async fn site(
@@ -83,7 +107,7 @@ impl Driver for Amazon {
     }
 
     async fn deployer(&self, at: &At<'_>) -> Result<Option<Box<dyn Deployer>>, Error> {
-        Ok(Some(Box::new(open(at).await?.deployer())))
+        Ok(Some(Box::new(self.open(at).await?.deployer())))
     }
 
     async fn state(
@@ -94,15 +118,4 @@ impl Driver for Amazon {
     ) -> Result<Box<dyn State>, Error> {
         state::open(address, project, lease_time).await
     }
-}
-
-async fn open(at: &At<'_>) -> Result<kiln_ec2::Ec2, Error> {
-    kiln_ec2::Ec2::open(kiln_ec2::Place {
-        store: at.store,
-        project: at.project,
-        region: at.target.place.as_deref().unwrap_or_default(),
-        architecture: &at.target.architecture,
-        interrupted: at.interrupted.clone(),
-    })
-    .await
 }

@@ -31,7 +31,6 @@ impl Works<'_> {
         let told =
             |refusal: Refusal| self.refused_at(refusal, "make the load balancer", &made.origin);
         let name = self.names().balancer(made.kind, made.internal, &network.vpc);
-        let subnets = network.ids();
         let Some(there) = self.find_balancer(&name).await.map_err(told)? else {
             let scheme = match made.internal {
                 true => LoadBalancerSchemeEnum::Internal,
@@ -39,6 +38,7 @@ impl Works<'_> {
             };
             let call = self.aws().elb.create_load_balancer().name(&name).scheme(scheme);
             let call = call.r#type(LoadBalancerTypeEnum::from(word(made.kind)));
+            let subnets = one_of_each_zone(network).into_values().cloned().collect();
             let call = call.set_subnets(Some(subnets)).security_groups(security);
             let call = call.set_tags(Some(self.elb_tags()));
             let named = balancer_subnets(self.deployment, made);
@@ -51,7 +51,7 @@ impl Works<'_> {
         let arn = there.load_balancer_arn().unwrap_or_default();
         let has = zones(&there);
         let wanted = match unwanted {
-            Unwanted::Go => network.subnets.iter().map(|(id, zone)| (zone, id)).collect(),
+            Unwanted::Go => one_of_each_zone(network),
             Unwanted::Stay => with(&has, network),
         };
         if has.iter().ne(wanted.iter().map(|(zone, id)| (*zone, *id))) {
@@ -168,13 +168,17 @@ fn zones(balancer: &LoadBalancer) -> BTreeMap<String, String> {
     zones.filter_map(pair).collect()
 }
 
-/// Those that a load balancer has, and those of a network in other zones: it takes one of each zone.
+/// What a load balancer takes of a network.
+fn one_of_each_zone(network: &Network) -> BTreeMap<&String, &String> {
+    network.subnets.iter().map(|(id, zone)| (zone, id)).collect()
+}
+
+/// Those that a load balancer has, and those of a network in other zones.
 fn with<'a>(
     has: &'a BTreeMap<String, String>,
     network: &'a Network,
 ) -> BTreeMap<&'a String, &'a String> {
-    let more = network.subnets.iter().map(|(id, zone)| (zone, id));
-    more.chain(has).collect()
+    one_of_each_zone(network).into_iter().chain(has).collect()
 }
 
 #[cfg(test)]

@@ -120,9 +120,9 @@ impl kiln_engine::driver::Deployer for Deployer {
         &self,
         deployment: &str,
         generation: u32,
-        _output: Output<'_>,
+        output: Output<'_>,
     ) -> Result<(), Error> {
-        removal::generation(&self.inner, deployment, generation).await
+        removal::generation(&self.inner, deployment, generation, output).await
     }
 
     async fn console(&self, server: &str) -> Vec<String> {

@@ -113,12 +113,12 @@ impl<'a> Works<'a> {
         let weight = to.remove(target_group).unwrap_or(0);
         to.retain(|arn, _| world.has_servers(&self.deployment.name, arn));
         if to.is_empty() {
-            return self.forward(made, &listener, &alone).await;
+            return self.forward(&listener, &alone).await;
         }
         // Those that have lost their traffic stay known until open requests there have ended.
         let weight = if to.values().all(|weight| *weight == 0) { weight.max(1) } else { weight };
         to.insert(target_group.to_owned(), weight);
-        self.forward(made, &listener, &to).await
+        self.forward(&listener, &to).await
     }
 
     /// What is written down of a front is what it is like: before it changes, nothing is.

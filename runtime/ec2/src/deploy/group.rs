@@ -6,7 +6,7 @@ use super::seen::once_seen;
 use super::traits;
 use super::works::Works;
 use super::world::{group_tags, is_going};
-use crate::aws::tags::Tags;
+use crate::aws::tags::{self, Tags};
 use crate::aws::{Aws, Refusal, VISIBLE_WITHIN, filter};
 use crate::wait::{Kind, Seen};
 use aws_sdk_autoscaling::types::{AutoScalingGroup, LaunchTemplateSpecification, Tag};
@@ -188,11 +188,15 @@ impl Works<'_> {
         self.retag(&there, &name).await.map_err(told)
     }
 
-    /// On the group for the servers to come, and on those that are there.
+    /// On the servers that are there, and then on the group for those to come: by the group it is seen that it was done.
     async fn retag(self, group: &AutoScalingGroup, name: &str) -> Result<(), Refusal> {
         let wanted = self.names().tags(self.deployment);
         let has = group_tags(group);
-        let differs = |(key, value): &(&String, &String)| has.get(*key) != Some(*value);
+        let ids = group.instances().iter().filter_map(|one| one.instance_id.clone()).collect();
+        let servers = servers(self.aws(), ids).await?;
+        let all = || servers.iter().map(|server| &server.tags).chain([&has]);
+        let differs =
+            |(key, value): &(&String, &String)| all().any(|has| has.get(*key) != Some(*value));
         let missing: Tags = wanted
             .iter()
             .filter(differs)
@@ -207,20 +211,18 @@ impl Works<'_> {
             return Ok(());
         }
         let Aws { autoscaling, ec2, .. } = self.aws();
-        let ids: Vec<String> =
-            group.instances().iter().filter_map(|one| one.instance_id.clone()).collect();
-        let ids = with_volumes(self.aws(), ids).await?;
+        let ids: Vec<String> = servers.into_iter().flat_map(|server| server.ids).collect();
         let pair = |(key, value): (&String, &String)| {
             aws_sdk_ec2::types::Tag::builder().key(key).value(value).build()
         };
         if !missing.is_empty() {
-            let tags = missing.iter().map(|(key, value)| tag(name, key, value, true)).collect();
-            autoscaling.create_or_update_tags().set_tags(Some(tags)).send().await?;
             if !ids.is_empty() {
                 let tags = missing.iter().map(pair).collect();
                 let call = ec2.create_tags().set_resources(Some(ids.clone()));
-                call.set_tags(Some(tags)).send().await?;
+                unless_gone(call.set_tags(Some(tags)).send().await)?;
             }
+            let tags = missing.iter().map(|(key, value)| tag(name, key, value, true)).collect();
+            autoscaling.create_or_update_tags().set_tags(Some(tags)).send().await?;
         }
         if !extra.is_empty() {
             // One that has a value is only removed where the value fits.
@@ -228,31 +230,53 @@ impl Works<'_> {
                 let tag = Tag::builder().resource_type(RESOURCE).resource_id(name);
                 tag.key(key).propagate_at_launch(true).build()
             };
-            let tags = extra.iter().map(bare).collect();
-            autoscaling.delete_tags().set_tags(Some(tags)).send().await?;
             if !ids.is_empty() {
                 let key = |key: &String| aws_sdk_ec2::types::Tag::builder().key(key).build();
                 let tags = extra.iter().map(key).collect();
-                ec2.delete_tags().set_resources(Some(ids)).set_tags(Some(tags)).send().await?;
+                let call = ec2.delete_tags().set_resources(Some(ids)).set_tags(Some(tags));
+                unless_gone(call.send().await)?;
             }
+            let tags = extra.iter().map(bare).collect();
+            autoscaling.delete_tags().set_tags(Some(tags)).send().await?;
         }
         Ok(())
     }
 }
 
-/// Servers and the volumes that are theirs.
-async fn with_volumes(aws: &Aws, servers: Vec<String>) -> Result<Vec<String>, Refusal> {
-    let mut all = servers.clone();
-    for servers in servers.chunks(crate::aws::MOST) {
-        let call = aws.ec2.describe_instances().filters(filter("instance-id", servers));
+/// A server that is there.
+struct Tagged {
+    /// Its own and those of its volumes.
+    ids: Vec<String>,
+    tags: Tags,
+}
+
+/// Those of some servers that have not ended.
+async fn servers(aws: &Aws, ids: Vec<String>) -> Result<Vec<Tagged>, Refusal> {
+    let mut all = Vec::new();
+    for ids in ids.chunks(crate::aws::MOST) {
+        let call = aws.ec2.describe_instances().filters(filter("instance-id", ids));
+        let call = call.filters(filter("instance-state-name", ["pending", "running"]));
         for one in call.send().await?.reservations.unwrap_or_default() {
-            let instances = one.instances.unwrap_or_default();
-            let mappings = instances.iter().flat_map(|instance| instance.block_device_mappings());
-            let volumes = mappings.filter_map(|mapping| mapping.ebs()?.volume_id());
-            all.extend(volumes.map(ToOwned::to_owned));
+            for instance in one.instances.unwrap_or_default() {
+                let mappings = instance.block_device_mappings().iter();
+                let volumes = mappings.filter_map(|mapping| mapping.ebs()?.volume_id());
+                let ids = volumes.chain(instance.instance_id()).map(ToOwned::to_owned).collect();
+                all.push(Tagged { ids, tags: tags::read(instance.tags()) });
+            }
         }
     }
     Ok(all)
+}
+
+/// A server may end while it is tagged: the others are seen to lack it, and tagged the next time.
+fn unless_gone<T, E>(done: Result<T, E>) -> Result<(), Refusal>
+where
+    Refusal: From<E>,
+{
+    match done.map_err(Refusal::from) {
+        Err(refusal) if refusal.is_not_found() => Ok(()),
+        done => done.map(drop),
+    }
 }
 
 /// A group by its name.

@@ -32,19 +32,14 @@ impl Works<'_> {
     }
 
     /// Lets a listener forward to target groups by weight, and leaves the rest of it as it is.
-    pub(super) async fn forward(
-        self,
-        made: &NewLoadBalancer,
-        listener: &Listener,
-        to: &Forwards,
-    ) -> Result<(), Error> {
+    pub(super) async fn forward(self, listener: &Listener, to: &Forwards) -> Result<(), Error> {
         if forwards(listener) == *to {
             return Ok(());
         }
         let arn = listener.listener_arn().unwrap_or_default();
         let call = self.aws().elb.modify_listener().listener_arn(arn).default_actions(action(to));
         let done = once_seen(&[], async || Ok(call.clone().send().await.map(drop)?)).await;
-        done.map_err(|refusal| self.refused_at(refusal, "change the listener", &made.origin))
+        done.map_err(|refusal| self.refused(refusal, "change the listener"))
     }
 
     /// The one listener of a load balancer, made or mended: listens as declared, forwards to target groups by weight.

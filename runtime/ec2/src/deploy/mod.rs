@@ -36,6 +36,7 @@ mod tally;
 mod watch;
 
 mod destroy;
+mod left;
 mod removal;
 
 mod refused;
@@ -44,3 +45,4 @@ mod works;
 
 pub(crate) use asking::Answers;
 pub use deployer::Deployer;
+pub(crate) use left::Left;

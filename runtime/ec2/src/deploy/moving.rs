@@ -1,5 +1,5 @@
 use super::names::ATTACHED;
-use super::traffic::HEALTHY_WITHIN_MS;
+use super::traffic::{HEALTHY_WITHIN_MS, is_detached};
 use super::works::Works;
 use super::world::{World, group_tags};
 use crate::aws::Refusal;
@@ -73,8 +73,7 @@ impl Works<'_> {
                 let call = autoscaling.detach_load_balancer_target_groups();
                 let call = call.auto_scaling_group_name(name).set_target_group_arns(Some(old));
                 match call.send().await.map_err(Refusal::from) {
-                    // Somebody has removed it, and with it whatever was attached.
-                    Err(refusal) if is_gone(&refusal) => {}
+                    Err(refusal) if is_detached(&refusal) => {}
                     done => done.map(drop).map_err(told)?,
                 }
             }
@@ -138,8 +137,4 @@ impl Works<'_> {
             .at(self.origin())),
         }
     }
-}
-
-fn is_gone(refusal: &Refusal) -> bool {
-    refusal.is_not_found() || refusal.message().contains("not found")
 }

@@ -9,7 +9,7 @@ use super::traits;
 use super::world::{World, group_tags};
 use crate::aws::tags::{self, Tags};
 use aws_sdk_autoscaling::types::AutoScalingGroup;
-use aws_sdk_ec2::types::SecurityGroup;
+use aws_sdk_ec2::types::{Instance, InstanceStateName, SecurityGroup};
 use aws_sdk_elasticloadbalancingv2::types::{LoadBalancer, LoadBalancerSchemeEnum, TargetGroup};
 use kiln_engine::driver::{Capacity, Generation, Observed, Server, Traits};
 use std::collections::BTreeMap;
@@ -34,7 +34,11 @@ pub(super) fn number(group: &AutoScalingGroup) -> Option<u32> {
 }
 
 /// A generation as its group shows it, with its servers as somebody has judged them.
-pub(super) fn generation(group: &AutoScalingGroup, servers: Vec<Server>) -> Option<Generation> {
+pub(super) fn generation<'a>(
+    group: &AutoScalingGroup,
+    instances: impl IntoIterator<Item = &'a Instance>,
+    servers: Vec<Server>,
+) -> Option<Generation> {
     let tags = group_tags(group);
     let mut launch: Traits = tags
         .iter()
@@ -53,7 +57,7 @@ pub(super) fn generation(group: &AutoScalingGroup, servers: Vec<Server>) -> Opti
         id: group.auto_scaling_group_name()?.to_owned(),
         image: launch.get("image").cloned().unwrap_or_default(),
         launch,
-        running: traits::running(tags.iter().filter(|(name, _)| is_declared(name))),
+        running: running(&tags, instances),
         capacity: Capacity {
             min: size(group.min_size()),
             desired: size(group.desired_capacity()),
@@ -77,7 +81,34 @@ fn of_group(world: &World, group: &AutoScalingGroup) -> Option<Generation> {
             is_told_later: false,
         })
     });
-    generation(group, servers.collect())
+    let members = group.instances().iter().filter_map(|member| member.instance_id());
+    let instances = members.filter_map(|id| world.instances.get(id));
+    generation(group, instances, servers.collect())
+}
+
+/// What people have given a group; what a server of it bears otherwise is what runs.
+fn running<'a>(group: &Tags, instances: impl IntoIterator<Item = &'a Instance>) -> Traits {
+    let mut all: Tags = group
+        .iter()
+        .filter(|(name, _)| is_declared(name))
+        .map(|(n, v)| (n.clone(), v.clone()))
+        .collect();
+    let declared = all.clone();
+    let runs = |instance: &&Instance| {
+        let state = instance.state().and_then(|state| state.name());
+        state == Some(&InstanceStateName::Running)
+    };
+    for instance in instances.into_iter().filter(runs) {
+        let has = tags::read(instance.tags());
+        for (name, value) in &declared {
+            match has.get(name) {
+                Some(own) if own == value => {}
+                Some(own) => drop(all.insert(name.clone(), own.clone())),
+                None => drop(all.remove(name)),
+            }
+        }
+    }
+    traits::running(&all)
 }
 
 /// What stands before the servers, in the words of `traits::front`, and where it is.

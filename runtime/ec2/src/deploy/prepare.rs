@@ -1,6 +1,7 @@
 use super::front::{Front, Stand};
 use super::listener::{Forwards, forwards};
 use super::security::Unwanted;
+use super::target_group::Serves;
 use super::works::Works;
 use super::world::World;
 use kiln_engine::Error;
@@ -41,7 +42,7 @@ impl Works<'_> {
             let Stand { made, balancer, target_group, network, security, .. } = stand;
             self.listener(made, balancer, &[(target_group.clone(), 1)].into()).await?;
             self.balancer(made, network, security, Unwanted::Go).await?;
-            self.drain(made, target_group).await?;
+            self.attributes(made, target_group, Serves::Now).await?;
             self.elb_retag(&[balancer.clone(), target_group.clone()]).await?;
         }
         self.remove_stale(world, front, output).await?;

@@ -7,6 +7,7 @@ use crate::builder::Inner;
 use crate::run::{Age, Object, remove};
 use crate::wait::{Kind, Seen};
 use kiln_engine::Error;
+use kiln_engine::driver::Output;
 use std::time::{Duration, Instant};
 
 /// How long a removal waits for what uses the thing to end.
@@ -17,8 +18,15 @@ pub(super) async fn generation(
     inner: &Inner,
     deployment: &str,
     generation: u32,
+    output: Output<'_>,
 ) -> Result<(), Error> {
     let names = Names { project: &inner.project, deployment };
+    let stay = inner.left.stay(&names.group(generation));
+    if !stay.is_zero() {
+        let seconds = stay.as_secs();
+        output(&format!("its servers stay for {seconds} s: the load balancer may still ask them"));
+        tokio::time::sleep(stay).await;
+    }
     // The group goes last: by it a removal that has ended half-way is seen, and done again. Nobody launches by the version
     // any more.
     remove_version(&inner.aws, &names.template(), generation).await?;

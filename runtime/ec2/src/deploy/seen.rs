@@ -35,7 +35,7 @@ fn is_unseen(refusal: &Refusal) -> bool {
         // Of load balancers, for a security group that was made a moment ago.
         || refusal.code() == "InvalidSecurityGroup"
         || refusal.code() == "ValidationError"
-            && ["does not exist", "not found"].iter().any(says)
+            && ["does not exist", "not found", "may not be valid"].iter().any(says)
 }
 
 #[cfg(test)]

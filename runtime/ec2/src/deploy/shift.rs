@@ -1,9 +1,9 @@
 use super::listener::{Forwards, forwards};
-use super::traffic::TargetGroup;
+use super::seen::once_seen;
 use super::works::Works;
 use super::world::World;
 use crate::aws::Refusal;
-use aws_sdk_elasticloadbalancingv2::types::TargetHealthStateEnum;
+use aws_sdk_elasticloadbalancingv2::types::{Listener, TargetHealthStateEnum};
 use kiln::LoadBalancer;
 use kiln_engine::Error;
 use std::collections::BTreeSet;
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// How long a load balancer is given until all parts of it forward as it was told. AWS says that it is quick, and not how
 /// quick; a part that still forwards to servers that have left answers 503.
-const KNOWN_AFTER: Duration = Duration::from_secs(3);
+const KNOWN_AFTER: Duration = Duration::from_secs(10);
 
 /// A load balancer takes no greater weights.
 const GREATEST: i32 = 999;
@@ -29,7 +29,7 @@ impl Works<'_> {
                         continue;
                     };
                     let to = shared(forwards(&listener), &world);
-                    self.forward(made, &listener, &to).await?;
+                    self.forward(&listener, &to).await?;
                     reached.extend(to.into_keys());
                 }
             }
@@ -41,21 +41,14 @@ impl Works<'_> {
         Ok(serving.all(|arns| arns.is_empty() == reached.is_empty() && arns.iter().all(is_there)))
     }
 
-    /// Lets the load balancer hand a generation's part of the traffic to the others, where those are in other target
-    /// groups.
-    pub(super) async fn shift(
-        self,
-        group: &str,
-        own: &[String],
-        declared: Option<&TargetGroup>,
-    ) -> Result<(), Error> {
-        let Some(LoadBalancer::Made(made)) = &self.deployment.load_balancer else { return Ok(()) };
-        let balancers = match declared {
-            Some(declared) if own == [declared.arn.as_str()] => declared.balancers.clone(),
-            _ => self.balancers_before(own).await?.into_iter().collect(),
-        };
-        for balancer in balancers {
-            let Some(listener) = self.find_listener(made, &balancer).await? else { continue };
+    /// Lets the deployment's own load balancers hand a generation's part of the traffic to the others, where those are in
+    /// other target groups; whatever is declared now.
+    pub(super) async fn shift(self, group: &str, own: &[String]) -> Result<(), Error> {
+        let beginning = self.names().short();
+        let is_ours =
+            |arn: &&String| arn.split('/').nth(1).is_some_and(|name| name.starts_with(&beginning));
+        let own: Vec<String> = own.iter().filter(is_ours).cloned().collect();
+        for listener in self.listeners_to(&own).await? {
             let before = forwards(&listener);
             if before.len() < 2 {
                 continue;
@@ -67,7 +60,7 @@ impl Works<'_> {
                 others.flat_map(|one| one.target_group_arns()).map(String::as_str).collect();
             let to = without(before.clone(), &others);
             if to != before {
-                self.forward(made, &listener, &to).await?;
+                self.forward(&listener, &to).await?;
                 self.until_known().await;
             }
         }
@@ -79,7 +72,21 @@ impl Works<'_> {
         tokio::time::sleep(KNOWN_AFTER).await;
     }
 
-    /// The load balancers that forward to target groups. One that is gone has none.
+    /// The listeners that forward to target groups. One that is gone has none.
+    async fn listeners_to(self, arns: &[String]) -> Result<Vec<Listener>, Error> {
+        let told = |refusal: Refusal| self.refused(refusal, "see the listener");
+        let mut all = Vec::new();
+        for balancer in self.balancers_before(arns).await? {
+            let call = self.aws().elb.describe_listeners().load_balancer_arn(balancer);
+            let answer = once_seen(&[], async || Ok(call.clone().send().await?)).await;
+            let found = answer.map_err(told)?.listeners.unwrap_or_default().into_iter();
+            let is_it = |one: &Listener| forwards(one).keys().any(|arn| arns.contains(arn));
+            all.extend(found.filter(is_it));
+        }
+        Ok(all)
+    }
+
+    /// The load balancers of target groups.
     async fn balancers_before(self, arns: &[String]) -> Result<BTreeSet<String>, Error> {
         let mut all = BTreeSet::new();
         for arn in arns {

@@ -17,9 +17,25 @@ const DRAIN: &str = "deregistration_delay.timeout_seconds";
 /// balancer do.
 const ENDS: &str = "deregistration_delay.connection_termination.enabled";
 
+/// On a network load balancer, whose nodes else forward within their own zone alone: a generation need not have a server
+/// in each zone of the one before it.
+const EVERY_ZONE: &str = "load_balancing.cross_zone.enabled";
+
+/// How many healthy targets keep a load balancer in DNS: each target group with servers counts, also one that has no part
+/// of the traffic yet.
+const IN_DNS: &str = "target_group_health.dns_failover.minimum_healthy_targets.count";
+
+/// Whether servers of a target group have traffic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Serves {
+    /// Not before all of them are healthy.
+    Later,
+    Now,
+}
+
 impl Works<'_> {
     /// The target group of a load balancer, made or mended: its ARN. How long one that is there already gives open
-    /// requests stays as it is: see [`Works::drain`].
+    /// requests stays as it is: see [`Works::attributes`].
     pub(super) async fn target_group(
         self,
         made: &NewLoadBalancer,
@@ -33,7 +49,7 @@ impl Works<'_> {
         let there = self.find_target_group(&name).await.map_err(told)?;
         let Some(there) = there else {
             let arn = self.make_target_group(made, &name, vpc, &check).await.map_err(told)?;
-            self.drain(made, &arn).await?;
+            self.attributes(made, &arn, Serves::Later).await?;
             return Ok(arn);
         };
         let arn = there.target_group_arn().unwrap_or_default().to_owned();
@@ -114,16 +130,24 @@ impl Works<'_> {
         Ok(())
     }
 
-    /// Makes how long a target group gives open requests as declared.
-    pub(super) async fn drain(self, made: &NewLoadBalancer, arn: &str) -> Result<(), Error> {
+    /// Makes how a target group forwards as declared: how long it gives open requests, and whether it keeps the load
+    /// balancer in DNS.
+    pub(super) async fn attributes(
+        self,
+        made: &NewLoadBalancer,
+        arn: &str,
+        serves: Serves,
+    ) -> Result<(), Error> {
         let told =
             |refusal: Refusal| self.refused_at(refusal, "change the target group", &made.origin);
         let elb = &self.aws().elb;
         let call = elb.describe_target_group_attributes().target_group_arn(arn);
         let answer = once_seen(&[], async || Ok(call.clone().send().await?)).await.map_err(told)?;
-        let mut wanted = vec![(DRAIN, seconds(made.drain_ms).to_string())];
+        let in_dns = if serves == Serves::Now { "1" } else { "off" };
+        let mut wanted =
+            vec![(DRAIN, seconds(made.drain_ms).to_string()), (IN_DNS, in_dns.to_owned())];
         if made.kind == LoadBalancerKind::Network {
-            wanted.push((ENDS, "true".to_owned()));
+            wanted.extend([ENDS, EVERY_ZONE].map(|name| (name, "true".to_owned())));
         }
         let has = |name: &str, value: &str| {
             let mut attributes = answer.attributes().iter();

@@ -129,9 +129,10 @@ impl Works<'_> {
         if group_tags(&group).contains_key(ATTACHED) {
             self.mark_attached(&name, false).await.map_err(told)?;
         }
-        self.shift(&name, group.target_group_arns(), declared.as_ref()).await?;
+        self.shift(&name, group.target_group_arns()).await?;
         let mut arns: BTreeSet<String> = group.target_group_arns().iter().cloned().collect();
         self.detach_from(&name, &arns).await.map_err(told)?;
+        self.inner.left.leaves(&name, self.deployment);
         // One that died while this drained has detached it already.
         arns.extend(declared.map(|declared| declared.arn));
         for arn in arns {
@@ -152,8 +153,11 @@ impl Works<'_> {
         // Before: servers that drain are not healthy to their balancer.
         self.judged_by_itself(name).await?;
         let call = autoscaling.detach_load_balancer_target_groups().auto_scaling_group_name(name);
-        call.set_target_group_arns(Some(arns.iter().cloned().collect())).send().await?;
-        Ok(())
+        let call = call.set_target_group_arns(Some(arns.iter().cloned().collect()));
+        match call.send().await.map_err(Refusal::from) {
+            Err(refusal) if is_detached(&refusal) => Ok(()),
+            done => done.map(drop),
+        }
     }
 
     pub(super) async fn judged_by_itself(self, name: &str) -> Result<(), Refusal> {
@@ -212,4 +216,11 @@ impl Works<'_> {
             }
         }
     }
+}
+
+/// Whether servers are not where they were to be taken from: the same call again, after its answer was lost; or somebody
+/// has removed the target group, and with it whatever was attached.
+pub(super) fn is_detached(refusal: &Refusal) -> bool {
+    let says = |text: &&str| refusal.message().contains(*text);
+    refusal.is_not_found() || ["not part of the", "not found"].iter().any(says)
 }

@@ -5,7 +5,7 @@ use kiln::{DeploymentNode, LoadBalancer, NewLoadBalancer, Volume};
 use kiln_engine::driver::{Declared, Traits};
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 /// In place of subnets that nobody named.
 pub(super) const DEFAULT_SUBNETS: &str = "those of the default VPC";

@@ -146,7 +146,7 @@ impl Works<'_> {
                 is_told_later: self.deployment.load_balancer.is_some(),
             })
         });
-        generation(&group.group, servers.collect())
+        generation(&group.group, group.instances.values(), servers.collect())
     }
 }
 

@@ -2,18 +2,23 @@ use super::names::{ATTACHED, BALANCER, DEPLOYMENT, Names, ROLE};
 use crate::aws::tags::{self, PROJECT, Tags};
 use crate::aws::{Aws, Refusal, filter};
 use crate::wait::{Targets, target_health};
-use aws_sdk_autoscaling::types::{AutoScalingGroup, Filter as GroupFilter};
+use aws_sdk_autoscaling::types::{AutoScalingGroup, Filter as GroupFilter, LifecycleState};
 use aws_sdk_ec2::types::{Filter, Instance, SecurityGroup};
 use aws_sdk_elasticloadbalancingv2::types::{LoadBalancer, TargetGroup};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, SystemTime};
 
 /// How many groups one answer holds at most.
 const GROUPS: i32 = 100;
 /// How many load balancers, or target groups, one answer holds at most.
 const BALANCERS: i32 = 400;
 
-/// What runs of a project, or of one deployment of it: a call of each kind and page, and one for each target group that
-/// has servers. Of what does not bear our tags only target groups are looked at, which ours are attached to.
+/// How long after the time that Auto Scaling gives new servers it has surely looked at them.
+const LOOKED_AT: Duration = Duration::from_secs(60);
+
+/// What runs of a project, or of one deployment of it: a call of each kind and page, and one for each target group whose
+/// servers Auto Scaling does not judge, or not yet. Of what does not bear our tags only target groups are looked at, which
+/// ours are attached to.
 #[derive(Debug, Default)]
 pub(super) struct World {
     /// By deployment: those that nobody has begun to delete.
@@ -26,7 +31,7 @@ pub(super) struct World {
     balancers: BTreeMap<String, LoadBalancer>,
     /// By name: all of the region.
     target_groups: BTreeMap<String, TargetGroup>,
-    /// By target group: those that ours are attached to.
+    /// By target group: those that were asked.
     pub(super) targets: BTreeMap<String, Targets>,
 }
 
@@ -61,10 +66,21 @@ impl World {
         if attached.is_empty() && !has_balancer && deployment.is_none() {
             return Ok(world);
         }
-        let attached: Vec<String> = attached.into_iter().collect();
+        let is_asked = |arn: &String| deployment.is_some() || world.is_in_doubt(arn);
+        let attached: Vec<String> = attached.into_iter().filter(is_asked).collect();
         (world.balancers, world.target_groups, world.targets) =
             tokio::try_join!(balancers(aws), target_groups(aws), target_health(aws, &attached))?;
         Ok(world)
+    }
+
+    /// Whether only a target group itself can say who is healthy in it. Who has been there for long is asked by Auto Scaling,
+    /// which says what it hears: no call for each of a thousand that work.
+    fn is_in_doubt(&self, target_group: &str) -> bool {
+        let mut groups = self.groups.values().flatten();
+        groups.any(|group| {
+            group.target_group_arns().iter().any(|arn| arn == target_group)
+                && !is_settled(group, &self.instances, SystemTime::now())
+        })
     }
 
     /// The names of deployments of which there is anything.
@@ -149,6 +165,27 @@ pub(super) fn group_tags(group: &AutoScalingGroup) -> Tags {
 /// Whether it has traffic; where nobody hands that out, whether it is the one that counts.
 pub(super) fn serves(group: &AutoScalingGroup) -> bool {
     !group.target_group_arns().is_empty() || group_tags(group).contains_key(ATTACHED)
+}
+
+/// Whether what Auto Scaling says of all servers of a group is what their target group says.
+fn is_settled(
+    group: &AutoScalingGroup,
+    instances: &BTreeMap<String, Instance>,
+    now: SystemTime,
+) -> bool {
+    let grace = u64::try_from(group.health_check_grace_period().unwrap_or(0)).unwrap_or(0);
+    let is_old = |id: &str| {
+        let launched = instances.get(id).and_then(|one| one.launch_time());
+        let launched = launched.and_then(|time| SystemTime::try_from(*time).ok());
+        let age = launched.and_then(|time| now.duration_since(time).ok());
+        age.is_some_and(|age| age > Duration::from_secs(grace) + LOOKED_AT)
+    };
+    group.health_check_type() == Some("ELB")
+        && group.instances().iter().all(|member| {
+            member.lifecycle_state() == Some(&LifecycleState::InService)
+                && member.health_status().is_some_and(|said| said.eq_ignore_ascii_case("healthy"))
+                && member.instance_id().is_some_and(is_old)
+        })
 }
 
 /// Whether somebody has begun to delete it: it has a state then.
@@ -238,6 +275,25 @@ async fn target_groups(aws: &Aws) -> Result<BTreeMap<String, TargetGroup>, Refus
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_has_been_there_for_long_is_judged_by_auto_scaling() {
+        use aws_sdk_autoscaling::types::Instance as Member;
+        let now = SystemTime::now();
+        let settled = |age: u64, health: &str, check: &str| {
+            let launched = now - Duration::from_secs(age);
+            let one = Instance::builder().launch_time(launched.into()).build();
+            let member = Member::builder().instance_id("i-1").health_status(health);
+            let member = member.lifecycle_state(LifecycleState::InService).build();
+            let group = AutoScalingGroup::builder().health_check_type(check);
+            let group = group.health_check_grace_period(120).instances(member).build();
+            is_settled(&group, &[("i-1".to_owned(), one)].into(), now)
+        };
+        assert!(settled(200, "Healthy", "ELB"));
+        assert!(!settled(150, "Healthy", "ELB"), "Auto Scaling may not have looked");
+        assert!(!settled(200, "Unhealthy", "ELB"), "the target group says why");
+        assert!(!settled(200, "Healthy", "EC2"), "Auto Scaling does not look");
+    }
 
     #[test]
     fn what_is_a_deployments_is_found_by_how_its_name_begins() {

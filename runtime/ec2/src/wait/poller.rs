@@ -34,6 +34,11 @@ impl Poller {
         Self { rounds: Arc::new(Rounds::new(aws)), interrupted }
     }
 
+    /// The same one, for somebody who is interrupted by somebody else.
+    pub(crate) fn for_another(&self, interrupted: watch::Receiver<bool>) -> Self {
+        Self { rounds: Arc::clone(&self.rounds), interrupted }
+    }
+
     /// Ends when the user asks to stop; never, if nobody can ask any more.
     pub(crate) async fn interruption(&self) {
         let mut interrupted = self.interrupted.clone();

@@ -50,7 +50,7 @@ fn balancer() -> NewLoadBalancer {
     }
 }
 
-fn balanced(change: impl FnOnce(&mut NewLoadBalancer)) -> DeploymentNode {
+pub(in crate::deploy) fn balanced(change: impl FnOnce(&mut NewLoadBalancer)) -> DeploymentNode {
     let mut made = balancer();
     change(&mut made);
     DeploymentNode { load_balancer: Some(LoadBalancer::Made(made)), ..web() }
