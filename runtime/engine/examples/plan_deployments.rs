@@ -254,7 +254,8 @@ fn desired(nodes: Vec<DeploymentNode>, keyed: &KeyedGraph, plan: &Plan) -> Vec<D
                 key: Some(key.to_string()),
                 layers: chain.into_iter().map(layer).collect(),
                 artifact: ArtifactState::Baked(artifact.id.clone()),
-                baked_for: None,
+                why: None,
+                record: None,
             }
         })
         .collect();

@@ -222,7 +222,7 @@ pub enum DeployPhase {
     },
     /// It is as declared now.
     Done {
-        /// `deploy`, `rollback`, `adjust`, `destroy`.
+        /// `deploy`, `rollback`, `adjust`, `mend`, `destroy`.
         action: String,
         /// Milliseconds.
         ms: u64,

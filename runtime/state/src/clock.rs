@@ -13,6 +13,16 @@ impl Moment {
     }
 
     pub(crate) fn elapsed(self) -> Duration {
-        Self::now().0.saturating_sub(self.0)
+        Self::now().since(self)
+    }
+
+    /// How much later it is; nothing when it is not.
+    pub(crate) fn since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn plus(self, time: Duration) -> Self {
+        Self(self.0 + time)
     }
 }

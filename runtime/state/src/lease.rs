@@ -1,10 +1,23 @@
+//! Who has the right to change a deployment. It is over when its time is:
+//!
+//! - by the two times at which the place wrote the lease and, just now, `clock`; or
+//! - by the clock of whoever waits, when they have seen it stand there unchanged for that long. Nothing else ends a lease
+//!   from the future, which was written before the clock of the place was set back.
+//!
+//! Not ruled out: where that clock is set forward by more than a lease's time, the two times of the place say that a lease is over
+//! whose holder lives. Until the holder's next renewal, due within a quarter of the time, somebody else can take it; with that
+//! renewal the holder finds it lost, and until then two change the deployment. Else everybody had to watch a dead one's
+//! lease for its whole time, though it ended days ago.
+
 use crate::clock::Moment;
 use crate::place::{Place, Put};
 use crate::stored::Stored;
-use crate::{begun, history};
+use crate::watch::Watch;
+use crate::{begun, history, images};
 use async_trait::async_trait;
 use kiln_engine::Error;
 use kiln_engine::driver::{HistoryEntry, Holder, Intent, Lease};
+use kiln_engine::plan::ImageRecord;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Mutex as AsyncMutex;
@@ -45,17 +58,19 @@ enum Standing {
 const GRAIN: Duration = Duration::from_secs(1);
 
 impl Held {
-    /// Takes a lease if nobody has it, or its time is over by the clock of the place.
+    /// Takes a lease if nobody has it, or its time is over. `watch`: what this waiter has seen of it before.
     pub(crate) async fn take(
         place: &Arc<dyn Place>,
         deployment: &str,
         holder: &Holder,
         time: Duration,
+        watch: &mut Watch,
     ) -> Result<Attempt, Error> {
         let path = path(deployment);
         loop {
             let began = Moment::now();
             let there = place.get(&path).await?;
+            let answered = Moment::now();
             let (stored, version) = match &there {
                 None => (Stored::nothing(), None),
                 Some(object) => {
@@ -64,9 +79,11 @@ impl Held {
                 }
             };
             if let (Some(other), Some(object)) = (&stored.holder, &there) {
+                let stood = watch.stood(&object.version, began, answered);
                 let clock = format!("{deployment}/clock");
                 let now = place.touch(&clock, holder.run.clone().into_bytes()).await?;
-                let age = now.duration_since(object.modified).unwrap_or_default();
+                // One from the future has no age there.
+                let age = now.duration_since(object.modified).unwrap_or_default().max(stood);
                 let ends = Duration::from_millis(stored.time_ms) + GRAIN;
                 if age < ends {
                     return Ok(Attempt::Busy(other.clone(), ends - age));
@@ -193,8 +210,20 @@ impl Lease for Held {
         history::append(self.ours.place.as_ref(), &self.ours.deployment, entry).await
     }
 
+    async fn keep(&self, key: &str, image: &ImageRecord) -> Result<(), Error> {
+        self.check()?;
+        images::keep(self.ours.place.as_ref(), key, image).await
+    }
+
     fn check(&self) -> Result<(), Error> {
         self.ours.check()
+    }
+
+    async fn lost(&self) {
+        // Asked, not awaited: a clock that goes on in sleep wakes nobody.
+        while self.check().is_ok() {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
     }
 
     async fn release(self: Box<Self>) -> Result<(), Error> {

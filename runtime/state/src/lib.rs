@@ -6,8 +6,10 @@
 //!   has lost its lease cannot write an intent either: both are one conditional put.
 //! - `../.begun/DEPLOYMENT.RUN`: empty; says that the lease may have an intent. One listing finds all of them.
 //! - `history/000001.json`, …: what was done, one object an entry, never written again.
+//! - `../.images/KEY.json`: what an image was made of that was deployed, one object for all deployments: to name, on any
+//!   machine, the file that changed.
 //! - `clock`: written to learn what time it is *there*. Whether a lease has ended is told by the times at which the place itself
-//!   wrote two objects, never by the clocks of two machines.
+//!   wrote two objects, never by the clocks of two machines; or by who has watched it for its time, on one clock of their own.
 //!
 //! This crate knows no deployment from another and nothing of what runs.
 
@@ -15,8 +17,10 @@ mod address;
 mod begun;
 mod clock;
 mod stored;
+mod watch;
 
 mod history;
+mod images;
 mod lease;
 mod state;
 

@@ -1,10 +1,12 @@
 use crate::clock::Moment;
 use crate::lease::{Attempt, Held};
 use crate::place::{Folder, Place};
-use crate::{Bucket, begun, history};
+use crate::watch::Watch;
+use crate::{Bucket, begun, history, images};
 use async_trait::async_trait;
 use kiln_engine::Error;
 use kiln_engine::driver::{HistoryEntry, Holder, Intent, Lease, NotYours, State};
+use kiln_engine::plan::ImageRecord;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -44,8 +46,10 @@ impl State for Shared {
     ) -> Result<Box<dyn Lease>, NotYours> {
         check(deployment).map_err(NotYours::Failed)?;
         let since = Moment::now();
+        let mut watch = Watch::default();
         loop {
-            let attempt = Held::take(&self.place, deployment, holder, self.lease_time).await;
+            let time = self.lease_time;
+            let attempt = Held::take(&self.place, deployment, holder, time, &mut watch).await;
             match attempt.map_err(NotYours::Failed)? {
                 Attempt::Taken(held) => return Ok(held),
                 Attempt::Busy(holder, left) => {
@@ -63,6 +67,10 @@ impl State for Shared {
     async fn history(&self, deployment: &str) -> Result<Vec<HistoryEntry>, Error> {
         check(deployment)?;
         history::read(&self.place, deployment).await
+    }
+
+    async fn image(&self, key: &str) -> Result<Option<ImageRecord>, Error> {
+        images::read(self.place.as_ref(), key).await
     }
 
     async fn intents(&self) -> Result<BTreeMap<String, Intent>, Error> {

@@ -91,6 +91,9 @@ pub(crate) struct Destroy {
     /// Which deployments.
     #[arg(value_name = "NAME", required = true)]
     pub(crate) names: Vec<String>,
+    /// Where, if they run in the region of the recipes and in that of the environment.
+    #[arg(long, value_name = "REGION")]
+    pub(crate) region: Option<String>,
     #[command(flatten)]
     pub(crate) change: ChangeArgs,
 }

@@ -9,7 +9,7 @@ use crate::recipes::Recipes;
 use crate::report::{Report, Scope};
 use kiln_engine::bake::{OnError, Resolve};
 use kiln_engine::deploy::{ArtifactState, Outcome, Run, Work};
-use kiln_engine::{Error, Event};
+use kiln_engine::{Error, ErrorKind, Event};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Instant;
@@ -33,10 +33,11 @@ pub(crate) async fn execute(
     }
     let interrupted = interruption(report.clone());
     let lease_time = Some(args.change.lease_time());
+    let address = super::address(global, &args.change.state);
     let state = super::state(global, &args.change.state, lease_time, &recipes).await?;
     let mut survey = deployments::survey(global, &recipes, state.as_ref(), &interrupted).await?;
     if let Some(file) = &file {
-        file.still_fits(&survey).map_err(one)?;
+        file.still_fits(&survey, &address).map_err(one)?;
     }
     if global.format == Format::Text {
         text::plan(&survey, report);
@@ -48,7 +49,10 @@ pub(crate) async fn execute(
         report.summary((0, nodes, 0), 0, started.elapsed());
         return Ok(Exit::Done);
     }
-    if file.is_none() && !global.yes && !deployments::agreed("Deploy?", "deploys").map_err(one)? {
+    if file.is_none()
+        && !global.yes
+        && !deployments::agreed(global, "Deploy?", "deploys").map_err(one)?
+    {
         report.text("nothing was changed");
         return Ok(Exit::Done);
     }
@@ -103,6 +107,7 @@ async fn bake_missing(
     report: &Report,
 ) -> Result<(usize, usize, usize), Vec<Error>> {
     let mut counts = (0, 0, 0);
+    let is_ready = !work(survey).is_empty();
     let all = survey.regions.iter_mut().flat_map(|region| &mut region.bakes);
     let (missing, there): (Vec<_>, Vec<_>) = all.partition(|baking| baking.to_build() > 0);
     counts.1 += there.iter().map(|baking| baking.project.wanted.len()).sum::<usize>();
@@ -112,7 +117,16 @@ async fn bake_missing(
     let projects = missing.into_iter().map(|baking| &mut baking.project).collect();
     let resolve = |project: &Project<'_>| super::bake::may_resolve(global, project);
     let how = (OnError::Cleanup, &resolve as &dyn Fn(&Project<'_>) -> Resolve);
-    let bakes = side_by_side::bake(global, how, projects, interrupted.clone(), report).await?;
+    let bakes = match side_by_side::bake(global, how, projects, interrupted.clone(), report).await {
+        Ok(bakes) => bakes,
+        // What needs no bake is deployed all the same.
+        Err(errors) if is_ready && errors.iter().all(|e| e.kind() == ErrorKind::Environment) => {
+            errors.iter().for_each(|error| report.error(error));
+            counts.2 += errors.len();
+            return Ok(counts);
+        }
+        Err(errors) => return Err(errors),
+    };
     let scopes: Vec<Scope> = text::bakings(survey)
         .map(|baking| baking.project.scope(text::bakings(survey).map(|other| &other.project)))
         .collect();
@@ -134,7 +148,7 @@ async fn bake_missing(
             for desired in &mut region.desired {
                 if let ArtifactState::AfterBake { .. } = desired.image.artifact
                     && baking.is_for(&desired.node)
-                    && let Some(image) = baking.baked(&desired.image.name, &outcome)
+                    && let Some(image) = baking.baked(&desired.image, &outcome)
                 {
                     desired.image = image;
                 }

@@ -1,7 +1,7 @@
 use super::interruption::interruption;
 use super::status::look;
 use crate::args::{Destroy as DestroyArgs, Global};
-use crate::deployments::{self, Region, typed};
+use crate::deployments::{self, Region, elsewhere, typed};
 use crate::exit::{Ended, Exit};
 use crate::recipes::Recipes;
 use crate::report::Report;
@@ -22,10 +22,25 @@ pub(crate) async fn execute(
     let interrupted = interruption(report.clone());
     let lease_time = Some(args.change.lease_time());
     let state = super::state(global, &args.change.state, lease_time, &recipes).await?;
-    let regions = look(global, &args.names, &recipes, &interrupted).await?;
+    let mut regions = look(global, &args.names, &recipes, &interrupted).await?;
+    // A recipe may say another region than when it was deployed: then the environment's is meant.
+    if let Ok(region) = elsewhere(global, &recipes, &interrupted).await
+        && regions.iter().all(|known| known.name != region.name)
+    {
+        regions.push(region);
+    }
+    if let Some(asked) = &args.region {
+        regions.retain(|region| region.name == *asked);
+    }
     let mut doomed = Vec::new();
     for name in &args.names {
         let there = of(&regions, name).await?;
+        let places: Vec<&str> = there.iter().map(|(region, _)| region.name.as_str()).collect();
+        if let [one, other, ..] = places[..] {
+            let message = format!("`{name}` runs in `{one}` and in `{other}`");
+            let help = "name the one that is to go with `--region REGION`";
+            return Err(vec![Error::input(message).help(help)]);
+        }
         if there.is_empty() {
             report.text(&format!("{name}  nothing is there"));
         }
@@ -44,7 +59,7 @@ pub(crate) async fn execute(
     // Everything is asked about before anything is gone.
     let mut agreed = Vec::new();
     for (name, region) in doomed {
-        if global.yes || typed(name, "destroys").map_err(one)? {
+        if global.yes || typed(global, name, "destroys").map_err(one)? {
             agreed.push((name, region));
         } else {
             report.text(&format!("that is not `{name}`: it stays as it is"));

@@ -64,7 +64,8 @@ pub(crate) async fn execute(
     if args.dry_run || count == 0 {
         return Ok(Exit::Done);
     }
-    if !global.yes && !agreed(&format!("Remove these {count}?"), "removes").unwrap_or(false) {
+    if !global.yes && !agreed(global, &format!("Remove these {count}?"), "removes").unwrap_or(false)
+    {
         report.text("nothing was removed; `--yes` removes without asking");
         return Ok(Exit::Done);
     }

@@ -50,6 +50,14 @@ pub(crate) async fn execute(args: &Args, recipes: Recipes<'_>, report: &Report) 
     }
 }
 
+/// Where the state of deployments is.
+fn address(global: &Global, args: &StateArgs) -> String {
+    match args.state.as_deref() {
+        Some(address) if !address.is_empty() => address.to_owned(),
+        _ => global.store.join("deployments").display().to_string(),
+    }
+}
+
 /// The state of the project's deployments: where the arguments say, else beside the store. `lease_time`: for who changes something.
 async fn state(
     global: &Global,
@@ -57,10 +65,7 @@ async fn state(
     lease_time: Option<Duration>,
     recipes: &Recipes<'_>,
 ) -> Result<Box<dyn State>, Vec<Error>> {
-    let address = match args.state.as_deref() {
-        Some(address) if !address.is_empty() => address.to_owned(),
-        _ => global.store.join("deployments").display().to_string(),
-    };
+    let address = address(global, args);
     let driver = recipes.driver_named(EC2)?;
     let project = recipes.document.project();
     let state = driver.state(&address, project, lease_time.unwrap_or_default()).await;

@@ -47,7 +47,9 @@ pub(crate) async fn execute(
     let survey = deployments::survey(global, &recipes, state.as_ref(), &interrupted).await?;
     if let Some(path) = &args.out {
         let owned = super::owned::Owned::new(path);
-        PlanFile::of(&recipes, &survey).write(path).map_err(|error| vec![error])?;
+        PlanFile::of(&recipes, &survey, super::address(global, &args.state))
+            .write(path)
+            .map_err(|error| vec![error])?;
         owned.hand_over().map_err(|error| vec![error])?;
     }
     match global.format {

@@ -43,7 +43,7 @@ pub(crate) async fn execute(
     if global.format == Format::Text {
         report.text(&format!("{}  {}", args.name, outlook(observed, to)));
     }
-    if !global.yes && !agreed("Roll back?", "rolls back").map_err(one)? {
+    if !global.yes && !agreed(global, "Roll back?", "rolls back").map_err(one)? {
         report.text("nothing was changed");
         return Ok(Exit::Done);
     }

@@ -1,3 +1,4 @@
+use crate::args::{Format, Global};
 use kiln_engine::Error;
 use std::io::{BufRead, BufReader, Write};
 
@@ -5,8 +6,8 @@ use std::io::{BufRead, BufReader, Write};
 ///
 /// # Errors
 /// When there is nobody to ask. `does`: what `--yes` does without asking.
-pub(crate) fn agreed(question: &str, does: &str) -> Result<bool, Error> {
-    let answer = ask(&format!("{question} [y/N] "), does)?;
+pub(crate) fn agreed(global: &Global, question: &str, does: &str) -> Result<bool, Error> {
+    let answer = ask(global, &format!("{question} [y/N] "), does)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
@@ -14,12 +15,16 @@ pub(crate) fn agreed(question: &str, does: &str) -> Result<bool, Error> {
 ///
 /// # Errors
 /// Likewise.
-pub(crate) fn typed(name: &str, does: &str) -> Result<bool, Error> {
-    let answer = ask(&format!("This cannot be undone. Type `{name}` to go on: "), does)?;
+pub(crate) fn typed(global: &Global, name: &str, does: &str) -> Result<bool, Error> {
+    let answer = ask(global, &format!("This cannot be undone. Type `{name}` to go on: "), does)?;
     Ok(answer.trim() == name)
 }
 
-fn ask(question: &str, does: &str) -> Result<String, Error> {
+fn ask(global: &Global, question: &str, does: &str) -> Result<String, Error> {
+    if global.format == Format::Json {
+        let message = "nobody is asked with `--format json`, which does not show what about";
+        return Err(Error::input(message).help(format!("`--yes` {does} without asking")));
+    }
     let asked = || -> std::io::Result<String> {
         let mut terminal = std::fs::OpenOptions::new().read(true).write(true).open("/dev/tty")?;
         write!(terminal, "{question}")?;

@@ -2,9 +2,10 @@ use crate::project::Project;
 use kiln_engine::bake::Outcome;
 use kiln_engine::deploy::{ArtifactState, ImageState, LayerKey};
 use kiln_engine::graph::{ImageEntry, NodeKind};
-use kiln_engine::plan::{Plan, Planned, Why};
+use kiln_engine::plan::{ImageRecord, Plan, Planned, Why};
 use kiln_engine::{CacheKey, NodeName};
 use petgraph::graph::NodeIndex;
+use std::sync::Arc;
 
 /// An image as a bake's plan sees it.
 pub(super) fn of(project: &Project<'_>, plan: &Plan, entry: &ImageEntry) -> ImageState {
@@ -34,26 +35,43 @@ pub(super) fn of(project: &Project<'_>, plan: &Plan, entry: &ImageEntry) -> Imag
         key: key(&entry.tip).map(|key| key.to_string()),
         layers: layers(project, &chain, key),
         artifact,
-        baked_for: None,
+        why: None,
+        record: None,
     }
 }
 
-/// An image after a bake, and why that was; `None` when it was not made.
+/// An image after a bake, for the reason that it was planned for; `None` when it was not made.
 pub(super) fn after(
     project: &Project<'_>,
     outcome: &Outcome,
     entry: &ImageEntry,
-    baked_for: Option<String>,
+    planned: &ImageState,
 ) -> Option<ImageState> {
     let artifact = outcome.artifact(entry.tip)?.id.clone();
     let key = |index: &NodeIndex| outcome.key(*index);
+    let baked_for = match &planned.artifact {
+        ArtifactState::AfterBake { why } => Some(why.clone()),
+        ArtifactState::Baked(_) => None,
+    };
     Some(ImageState {
         name: entry.image.name.clone(),
         key: key(&entry.tip).map(|key| key.to_string()),
         layers: layers(project, &chain(project, entry.tip), key),
         artifact: ArtifactState::Baked(artifact),
-        baked_for,
+        why: planned.why.clone().or(baked_for),
+        record: record(project, entry),
     })
+}
+
+/// What an image is made of, as far as it is locked.
+pub(super) fn record(project: &Project<'_>, entry: &ImageEntry) -> Option<Arc<ImageRecord>> {
+    ImageRecord::of(&project.keyed, entry.tip).map(Arc::new)
+}
+
+/// In what an image differs from another, as a predicate of the image.
+pub(super) fn difference(was: &ImageRecord, is: &ImageRecord) -> Option<String> {
+    let (node, what) = was.first_difference(is)?;
+    Some(format!("{}: {what}", part(&node)))
 }
 
 /// The nodes that an image consists of, its base first.

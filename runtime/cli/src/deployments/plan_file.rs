@@ -10,7 +10,7 @@ use std::io::Write;
 use std::path::Path;
 
 /// Of the format of plan files.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// A plan as it is written.
 #[derive(Debug, Serialize, Deserialize)]
@@ -20,6 +20,8 @@ pub(crate) struct PlanFile {
     version: u32,
     /// Whose deployments these are.
     project: String,
+    /// Where what was begun and deployed is written down.
+    state: String,
     /// The deployments that it was asked for; empty: all.
     pub(crate) names: Vec<String>,
     /// What their images consist of.
@@ -48,11 +50,12 @@ impl Image {
 }
 
 impl PlanFile {
-    pub(crate) fn of(recipes: &Recipes<'_>, survey: &Survey<'_>) -> Self {
+    pub(crate) fn of(recipes: &Recipes<'_>, survey: &Survey<'_>, state: String) -> Self {
         Self {
             kiln: "plan".into(),
             version: VERSION,
             project: recipes.document.project().to_owned(),
+            state,
             names: recipes.names.to_vec(),
             images: images(survey),
             plan: survey.plan.clone(),
@@ -118,7 +121,12 @@ impl PlanFile {
     ///
     /// # Errors
     /// With what has moved.
-    pub(crate) fn still_fits(&self, survey: &Survey<'_>) -> Result<(), Error> {
+    pub(crate) fn still_fits(&self, survey: &Survey<'_>, state: &str) -> Result<(), Error> {
+        if self.state != state {
+            let message = format!("the plan was made with the state `{}`", self.state);
+            return Err(Error::input(message)
+                .help(format!("deploy it with `--state {}`, or plan again", self.state)));
+        }
         let now = images(survey);
         let moved = now.iter().find_map(|now| {
             let Some(then) = self.images.iter().find(|then| then.is_of_same(now)) else {

@@ -6,10 +6,11 @@ use crate::recipes::Recipes;
 use kiln::DeploymentNode;
 use kiln_engine::Error;
 use kiln_engine::bake::Outcome;
-use kiln_engine::deploy::{ArtifactState, Desired, ImageState};
+use kiln_engine::deploy::{Desired, ImageState, Place};
 use kiln_engine::driver::{Deployer, Observed};
+use kiln_engine::graph::ImageEntry;
 use kiln_engine::key::Target;
-use kiln_engine::plan::Plan;
+use kiln_engine::plan::{ImageRecord, Plan};
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -29,6 +30,18 @@ pub(crate) struct Region<'a> {
     pub(crate) observed: Vec<Observed>,
 }
 
+impl Region<'_> {
+    /// As plans see it.
+    pub(crate) fn as_place(&self) -> Place<'_> {
+        Place {
+            name: &self.name,
+            deployer: self.deployer.as_ref(),
+            desired: &self.desired,
+            observed: &self.observed,
+        }
+    }
+}
+
 /// Images that are baked at one place for one architecture.
 pub(crate) struct Baking<'a> {
     pub(crate) project: Project<'a>,
@@ -46,18 +59,21 @@ impl Baking<'_> {
 
     /// The state of an image here, as planned.
     pub(crate) fn image(&self, name: &str) -> Option<ImageState> {
-        let entry = self.project.images().find(|entry| entry.image.name == name)?;
-        Some(image_state::of(&self.project, self.plan.as_ref()?, entry))
+        Some(image_state::of(&self.project, self.plan.as_ref()?, self.entry(name)?))
+    }
+
+    /// What an image here is made of, as far as it is locked.
+    pub(super) fn record(&self, name: &str) -> Option<Arc<ImageRecord>> {
+        image_state::record(&self.project, self.entry(name)?)
     }
 
     /// The state of an image here, after a bake of what was planned; `None` when it was not made.
-    pub(crate) fn baked(&self, name: &str, outcome: &Outcome) -> Option<ImageState> {
-        let entry = self.project.images().find(|entry| entry.image.name == name)?;
-        let baked_for = match self.image(name)?.artifact {
-            ArtifactState::AfterBake { why } => Some(why),
-            ArtifactState::Baked(_) => None,
-        };
-        image_state::after(&self.project, outcome, entry, baked_for)
+    pub(crate) fn baked(&self, planned: &ImageState, outcome: &Outcome) -> Option<ImageState> {
+        image_state::after(&self.project, outcome, self.entry(&planned.name)?, planned)
+    }
+
+    fn entry(&self, name: &str) -> Option<&ImageEntry> {
+        self.project.images().find(|entry| entry.image.name == name)
     }
 
     /// How many nodes are missing.

@@ -1,11 +1,13 @@
-use super::{Region, join_all, regions};
+use super::{Region, image_state, join_all, regions};
 use crate::args::Global;
 use crate::recipes::Recipes;
 use kiln::TargetNode;
 use kiln_engine::Error;
 use kiln_engine::deploy::{Desired, Past, Place, Plan};
 use kiln_engine::driver::{HistoryEntry, Intent, Observed, State};
+use kiln_engine::plan::ImageRecord;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use tokio::sync::watch;
 
 /// What is declared, what runs, and what differs.
@@ -34,17 +36,60 @@ pub(crate) async fn survey<'a>(
     let intents = intents?;
     let plan = plan(&regions, &BTreeMap::new(), &intents);
     let changed: Vec<String> = plan.work().map(|planned| planned.deployment.clone()).collect();
-    let plan = if changed.is_empty() {
-        plan
-    } else {
-        let read = changed
-            .iter()
-            .map(|name| async move { Ok((name.clone(), state.history(name).await?)) });
-        let histories: Result<BTreeMap<String, Vec<HistoryEntry>>, Error> =
-            join_all(read).await.into_iter().collect();
-        self::plan(&regions, &histories.map_err(|error| vec![error])?, &intents)
-    };
+    if changed.is_empty() {
+        return Ok(Survey { regions, plan });
+    }
+    let one = |error: Error| vec![error];
+    let read =
+        changed.iter().map(|name| async move { Ok((name.clone(), state.history(name).await?)) });
+    let histories: Result<BTreeMap<String, Vec<HistoryEntry>>, Error> =
+        join_all(read).await.into_iter().collect();
+    let histories = histories.map_err(one)?;
+    compare_images(&mut regions, state, &histories, &intents).await.map_err(one)?;
+    let plan = self::plan(&regions, &histories, &intents);
     Ok(Survey { regions, plan })
+}
+
+/// Says of each image of a deployment that has changed in what it differs from what runs, as far as that was kept when it
+/// was deployed: on whichever machine.
+async fn compare_images(
+    regions: &mut [Region<'_>],
+    state: &dyn State,
+    histories: &BTreeMap<String, Vec<HistoryEntry>>,
+    intents: &BTreeMap<String, Intent>,
+) -> Result<(), Error> {
+    let past = Past { histories, intents };
+    let mut known: BTreeMap<String, Option<ImageRecord>> = BTreeMap::new();
+    for region in regions {
+        let mut found = Vec::new();
+        for (at, desired) in region.desired.iter().enumerate() {
+            let (node, image) = (&desired.node, &desired.image);
+            let baking = region.bakes.iter().find(|baking| baking.is_for(node));
+            let record = baking
+                .filter(|_| histories.contains_key(&node.name))
+                .and_then(|baking| baking.record(&image.name));
+            let Some(record) = record else { continue };
+            let served = region.as_place().served(desired, past);
+            let served = served.filter(|entry| image.key.as_deref() != Some(&entry.image_key));
+            let was = match served.map(|entry| entry.image_key.clone()) {
+                None => None,
+                Some(key) => match known.entry(key) {
+                    Entry::Occupied(there) => there.get().clone(),
+                    Entry::Vacant(free) => {
+                        let read = state.image(free.key()).await?;
+                        free.insert(read).clone()
+                    }
+                },
+            };
+            let why = was.and_then(|was| image_state::difference(&was, &record));
+            found.push((at, why, record));
+        }
+        for (at, why, record) in found {
+            let image = &mut region.desired[at].image;
+            (image.why, image.record) = (why, Some(record));
+        }
+    }
+    Ok(())
 }
 
 /// What differs between the regions' recipes and what runs there.
@@ -53,15 +98,7 @@ pub(crate) fn plan(
     histories: &BTreeMap<String, Vec<HistoryEntry>>,
     intents: &BTreeMap<String, Intent>,
 ) -> Plan {
-    let places: Vec<Place<'_>> = regions
-        .iter()
-        .map(|region| Place {
-            name: &region.name,
-            deployer: region.deployer.as_ref(),
-            desired: &region.desired,
-            observed: &region.observed,
-        })
-        .collect();
+    let places: Vec<Place<'_>> = regions.iter().map(Region::as_place).collect();
     Plan::make(&places, Past { histories, intents })
 }
 

@@ -84,6 +84,7 @@ fn change(name: &str, change: &Change) -> String {
             format!("rolls: generation {} → {to}", from.join(", "))
         }
         Change::Adjust { generation } => format!("changes in place: generation {generation}"),
+        Change::Mend { generation } => format!("is mended: generation {generation}"),
         Change::Recreate { to } => format!("is made again: generation {to}"),
         Change::Unfinished { generation, goes_on: true, .. } => {
             format!("goes on with generation {generation}, which was begun")

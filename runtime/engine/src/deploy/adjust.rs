@@ -1,5 +1,5 @@
 use super::Outcome;
-use super::compare::{kept, wanted};
+use super::compare::{ill, kept, wanted};
 use super::goal::Goal;
 use super::replace::and;
 use super::standing::Standing;
@@ -43,7 +43,7 @@ impl Turn<'_> {
             self.remove(surplus.number).await?;
         }
         let mut ended = Ok(());
-        if grows || lost {
+        if grows || lost || !ill(current).is_empty() {
             self.say(Some(number), DeployPhase::Checking);
             ended = switch.healthy(capacity.desired, true, switch.deadline()).await.map(drop);
         }
@@ -56,6 +56,19 @@ impl Turn<'_> {
         }
         ended?;
         self.say(Some(number), DeployPhase::Done { action: entry.action, ms: entry.ms });
+        Ok(Outcome::Adjusted { generation: number })
+    }
+
+    /// Waits until servers that are missing or ill have been replaced.
+    pub(super) async fn mend(&self, goal: &Goal<'_>, reading: &Reading) -> Result<Outcome, Error> {
+        let standing = reading.known(self.deployer, "").standing(goal);
+        let Some(current) = standing.current else { return Ok(Outcome::Unchanged) };
+        let (number, all) = (current.number, current.capacity.desired);
+        self.goes_on()?;
+        self.say(Some(number), DeployPhase::Checking);
+        let switch = Switch::new(self, goal, number, &[], current.capacity);
+        switch.healthy(all, true, switch.deadline()).await?;
+        self.say(Some(number), DeployPhase::Done { action: "mend".into(), ms: self.ms() });
         Ok(Outcome::Adjusted { generation: number })
     }
 

@@ -35,7 +35,7 @@ impl Turn<'_> {
             return Err(self.moved());
         }
         match change {
-            Change::Nothing if recovered == Recovered::Serves => {
+            Change::Nothing | Change::Mend { .. } if recovered == Recovered::Serves => {
                 let message =
                     format!("what serves of `{}` cannot bear the traffic alone", self.deployment);
                 let help = "an unfinished generation serves beside it until it has enough healthy servers; see `status`";
@@ -44,6 +44,7 @@ impl Turn<'_> {
             Change::Nothing | Change::Orphan { .. } | Change::Unfinished { .. } => {
                 Ok(Outcome::Unchanged)
             }
+            Change::Mend { .. } => self.mend(&goal, &reading).await,
             Change::Adjust { .. } => self.adjust(&goal, &reading, why).await,
             Change::Create { to } | Change::Recreate { to } | Change::Roll { to, .. } => {
                 let replacement =

@@ -43,6 +43,11 @@ pub enum Change {
         /// Which.
         generation: u32,
     },
+    /// Servers of it are missing or ill: their keeper replaces them, and that is waited for.
+    Mend {
+        /// Which.
+        generation: u32,
+    },
     /// The generation that served is gone: another one is made.
     Recreate {
         /// Its number.
@@ -75,9 +80,19 @@ impl Change {
     pub(super) fn weight(&self) -> u8 {
         match self {
             Self::Nothing | Self::Orphan { .. } => 0,
-            Self::Adjust { .. } => 1,
-            Self::Create { .. } | Self::Roll { .. } | Self::Recreate { .. } => 2,
-            Self::Unfinished { .. } => 3,
+            Self::Mend { .. } => 1,
+            Self::Adjust { .. } => 2,
+            Self::Create { .. } | Self::Roll { .. } | Self::Recreate { .. } => 3,
+            Self::Unfinished { .. } => 4,
         }
+    }
+
+    /// Whether it is as much as another one. Servers fall ill and are replaced by themselves: that is no difference.
+    pub(super) fn is_as(&self, other: &Self) -> bool {
+        let settled = |change: &Self| match change {
+            Self::Mend { .. } => Self::Nothing,
+            change => change.clone(),
+        };
+        settled(self) == settled(other)
     }
 }

@@ -11,8 +11,8 @@ pub(super) struct Comparison {
     pub(super) rolls: Vec<Reason>,
     /// What changes while it runs.
     pub(super) adjusts: Vec<Reason>,
-    /// What is only shown.
-    pub(super) shown: Vec<Reason>,
+    /// Who is missing or ill: their keeper replaces them.
+    pub(super) ill: Vec<Reason>,
 }
 
 /// Compares a generation, and what stands before it, with what is declared. What the last entry of the history says of
@@ -63,7 +63,7 @@ pub(super) fn compare(
         let found = differences(&generation.running, &declared.running, was);
         adjusts.extend(found.into_iter().map(Reason::Running));
     }
-    Comparison { rolls, adjusts, shown: ill(generation) }
+    Comparison { rolls, adjusts, ill: ill(generation) }
 }
 
 /// Whether a generation is just what is declared, whatever its capacity, traffic and tags.
@@ -86,6 +86,12 @@ pub(super) fn wanted(replicas: Replicas, now: Option<Capacity>) -> Capacity {
         _ => desired,
     };
     Capacity { min, desired, max }
+}
+
+/// How many servers had the traffic before a run began that has not ended: it may have shrunk them.
+pub(super) fn before(now: Capacity, intent: Option<&Intent>) -> Capacity {
+    let had = intent.map_or(0, |intent| intent.capacity.desired);
+    Capacity { desired: now.desired.max(had), max: now.max.max(had), ..now }
 }
 
 /// How many generations a strategy keeps that have no traffic.
@@ -118,13 +124,13 @@ fn differences(runs: &Traits, declared: &Traits, then: Option<&Traits>) -> Vec<D
 
 /// What about the image is another than in the generation that runs.
 fn image_change(goal: &Goal<'_>, runs: &Generation, entry: Option<&HistoryEntry>) -> String {
+    if let Some(why) = &goal.image.why {
+        return why.clone();
+    }
     let artifact = match &goal.image.artifact {
         ArtifactState::AfterBake { why } => return why.clone(),
         ArtifactState::Baked(artifact) => artifact,
     };
-    if let Some(why) = &goal.image.baked_for {
-        return why.clone();
-    }
     let Some(entry) = entry else { return format!("`{}` became `{artifact}`", runs.image) };
     if goal.image.key.as_deref() == Some(&entry.image_key) {
         return "it was baked again".into();
@@ -155,7 +161,8 @@ fn image_change(goal: &Goal<'_>, runs: &Generation, entry: Option<&HistoryEntry>
     }
 }
 
-fn ill(generation: &Generation) -> Vec<Reason> {
+/// Which servers of a generation are missing or ill.
+pub(super) fn ill(generation: &Generation) -> Vec<Reason> {
     let stays = generation.servers.iter().filter(|server| server.health != ServerHealth::Leaving);
     let servers = u32::try_from(stays.count()).unwrap_or(u32::MAX);
     let of = generation.capacity.desired;

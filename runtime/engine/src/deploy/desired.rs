@@ -1,5 +1,6 @@
+use crate::plan::ImageRecord;
 use kiln::DeploymentNode;
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// A deployment as the recipes declare it, and what its servers are to start from.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,7 +12,7 @@ pub struct Desired {
 }
 
 /// An image that servers start from, as the recipes declare it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageState {
     /// Its name.
     pub name: String,
@@ -21,12 +22,15 @@ pub struct ImageState {
     pub layers: Vec<LayerKey>,
     /// What servers start from.
     pub artifact: ArtifactState,
-    /// Why this run has baked it, in the words of [`ArtifactState::AfterBake`]; `None` where it was there, or is not yet.
-    pub baked_for: Option<String>,
+    /// In what it differs from what runs, or why it was baked just now, as a predicate of the image; `None`: its layers'
+    /// keys tell.
+    pub why: Option<String>,
+    /// What it is made of, to be kept beside what runs; `None`: nobody will ask.
+    pub record: Option<Arc<ImageRecord>>,
 }
 
 /// A layer of an image and its key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LayerKey {
     /// `web/site`: the image that declares it, and its name.
     pub layer: String,
@@ -35,8 +39,7 @@ pub struct LayerKey {
 }
 
 /// Whether there is an artifact of an image.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ArtifactState {
     /// There is: the driver's name for it.
     Baked(String),

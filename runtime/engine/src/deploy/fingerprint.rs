@@ -3,12 +3,12 @@ use super::{ArtifactState, ImageState};
 use crate::Digest;
 use crate::driver::{Generation, Observed, Traits};
 use blake3::Hasher;
-use kiln::{Health, Replicas, Strategy};
+use kiln::{Health, HealthCheck, Replicas, Strategy};
 
 /// Of what is declared, in so far as a deploy depends on it: not where it is written, nor what is only for people.
 pub(super) fn recipe(goal: &Goal<'_>) -> Digest {
     let mut hash = Fields::default();
-    let ImageState { name, key, layers: _, artifact, baked_for: _ } = &*goal.image;
+    let ImageState { name, key, layers: _, artifact, why: _, record: _ } = &*goal.image;
     hash.text(name);
     hash.text(key.as_deref().unwrap_or_default());
     match artifact {
@@ -16,10 +16,8 @@ pub(super) fn recipe(goal: &Goal<'_>) -> Digest {
             hash.number(0);
             hash.text(artifact);
         }
-        ArtifactState::AfterBake { why } => {
-            hash.number(1);
-            hash.text(why);
-        }
+        // Why it is baked is told otherwise on another machine; what, by its key.
+        ArtifactState::AfterBake { why: _ } => hash.number(1),
     }
     for traits in [&goal.declared.launch, &goal.declared.running, &goal.declared.front] {
         hash.traits(traits);
@@ -30,9 +28,28 @@ pub(super) fn recipe(goal: &Goal<'_>) -> Digest {
         Strategy::RedBlack { keep_previous } => [0, keep_previous],
         Strategy::Rolling { step } => [1, step],
     });
-    if let Some(Health { within_ms, soak_ms, .. }) = goal.node.health {
-        hash.number(within_ms);
-        hash.number(soak_ms);
+    if let Some(health) = &goal.node.health {
+        let Health {
+            origin: _,
+            check,
+            interval_ms,
+            timeout_ms,
+            healthy,
+            unhealthy,
+            within_ms,
+            soak_ms,
+        } = health;
+        match check {
+            HealthCheck::Http { port, path, status } => {
+                hash.numbers([0, u32::from(*port), u32::from(*status)]);
+                hash.text(path);
+            }
+            HealthCheck::Tcp { port } => hash.numbers([1, u32::from(*port)]),
+        }
+        hash.numbers([*healthy, *unhealthy]);
+        for ms in [interval_ms, timeout_ms, within_ms, soak_ms] {
+            hash.number(*ms);
+        }
     }
     hash.end()
 }

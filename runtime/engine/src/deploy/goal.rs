@@ -34,7 +34,8 @@ impl<'a> Goal<'a> {
             key: Some(entry.image_key.clone()),
             layers: layers.collect(),
             artifact: ArtifactState::Baked(entry.image.clone()),
-            baked_for: None,
+            why: None,
+            record: None,
         };
         Self { node: Cow::Owned(node), image: Cow::Owned(image), declared }
     }

@@ -1,3 +1,4 @@
+use super::goal::Goal;
 use super::weigh::Known;
 use super::{Change, Desired, PlannedDeployment};
 use crate::driver::{Deployer, HistoryEntry, Intent, Observed};
@@ -22,6 +23,28 @@ pub struct Place<'a> {
     pub desired: &'a [Desired],
     /// What runs there: [`Deployer::observe`].
     pub observed: &'a [Observed],
+}
+
+impl<'a> Place<'a> {
+    /// What the history says of the generation that serves; `None`: nothing, or none does.
+    #[must_use]
+    pub fn served(&self, desired: &Desired, past: Past<'a>) -> Option<&'a HistoryEntry> {
+        let name = &desired.node.name;
+        let observed = self.observed.iter().find(|observed| observed.deployment == *name);
+        let standing =
+            self.known(name, observed, past).standing(&Goal::declared(self.deployer, desired));
+        standing.entry(standing.current?.number)
+    }
+
+    fn known(&self, name: &str, observed: Option<&'a Observed>, past: Past<'a>) -> Known<'a> {
+        Known {
+            place: self.name,
+            deployer: self.deployer,
+            observed,
+            history: past.histories.get(name).map_or(&[], Vec::as_slice),
+            intent: past.intents.get(name),
+        }
+    }
 }
 
 /// What is written down beside what runs.
@@ -56,13 +79,7 @@ impl Plan {
             let found = place.observed.iter();
             let mut observed: BTreeMap<&str, &Observed> =
                 found.map(|observed| (observed.deployment.as_str(), observed)).collect();
-            let known = |name: &str, observed| Known {
-                place: place.name,
-                deployer: place.deployer,
-                observed,
-                history: past.histories.get(name).map_or(&[], Vec::as_slice),
-                intent: past.intents.get(name),
-            };
+            let known = |name: &str, observed| place.known(name, observed, past);
             for desired in place.desired {
                 let name = &desired.node.name;
                 let runs = observed.remove(name.as_str());
@@ -92,7 +109,10 @@ impl Plan {
             match change {
                 Change::Create { .. } | Change::Recreate { .. } => counts.create += 1,
                 Change::Roll { .. } | Change::Unfinished { .. } => counts.roll += 1,
-                Change::Adjust { .. } | Change::Nothing | Change::Orphan { .. } => {
+                Change::Adjust { .. }
+                | Change::Mend { .. }
+                | Change::Nothing
+                | Change::Orphan { .. } => {
                     counts.change += 1;
                 }
             }
@@ -110,7 +130,16 @@ impl Plan {
     /// Why this plan, read from a file, is not what would be done now; `None` when it is.
     #[must_use]
     pub fn outdated(&self, now: &Self) -> Option<Error> {
-        if self == now {
+        let fits = |then: &PlannedDeployment, now: &PlannedDeployment| {
+            let of = |one: &PlannedDeployment| (one.deployment.clone(), one.place.clone());
+            of(then) == of(now)
+                && then.change.is_as(&now.change)
+                && (then.recipe, then.world) == (now.recipe, now.world)
+        };
+        let pairs = self.deployments.iter().zip(&now.deployments);
+        if self.deployments.len() == now.deployments.len()
+            && pairs.clone().all(|(then, now)| fits(then, now))
+        {
             return None;
         }
         let names = self.deployments.iter().chain(&now.deployments);
@@ -119,7 +148,7 @@ impl Plan {
         };
         let moved = names.map(|planned| planned.deployment.as_str()).find_map(|name| {
             match (of(self, name), of(now, name)) {
-                (Some(then), Some(now)) if then == now => None,
+                (Some(then), Some(now)) if fits(&then, &now) => None,
                 (Some(then), Some(now)) if then.recipe != now.recipe => {
                     Some(format!("`{name}` is declared otherwise since"))
                 }

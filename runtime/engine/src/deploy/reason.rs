@@ -52,14 +52,14 @@ pub enum Reason {
         /// Who began it, and how they wrote it; `None`: nobody has written that down.
         begun: Option<Begun>,
     },
-    /// There are fewer servers than there are to be: their keeper replaces them by itself.
+    /// There are fewer servers than there are to be: their keeper replaces them.
     Missing {
         /// How many are there, without those that leave.
         servers: u32,
         /// How many there are to be.
         of: u32,
     },
-    /// A server fails its checks: its keeper replaces it by itself.
+    /// A server fails its checks: its keeper replaces it.
     Unhealthy {
         /// Its keeper's name for it.
         server: String,
@@ -118,12 +118,6 @@ impl Reason {
             | Self::Unfinished { .. }
             | Self::NotDeclared => false,
         }
-    }
-
-    /// Whether it is only shown, because it mends itself or is somebody's wish.
-    #[must_use]
-    pub fn is_shown_only(&self) -> bool {
-        matches!(self, Self::Missing { .. } | Self::Unhealthy { .. } | Self::NotDeclared)
     }
 }
 

@@ -1,4 +1,4 @@
-use super::compare::{is_declared, is_intended, wanted};
+use super::compare::{before, is_declared, is_intended, wanted};
 use super::goal::Goal;
 use super::standing::Standing;
 use super::switch::Switch;
@@ -7,6 +7,7 @@ use super::undo::Undone;
 use crate::Error;
 use crate::driver::Intent;
 use crate::event::DeployPhase;
+use kiln::DeploymentNode;
 
 /// How many that died one upon the other are looked after at once.
 const DEPTH: usize = 4;
@@ -66,6 +67,7 @@ impl Turn<'_> {
         let well =
             generation.attached && alone && healthy(generation) >= generation.capacity.desired;
         if let (true, Some(intent)) = (unfinished.switched || well, intent) {
+            self.drain(&intent.ending.deployment, reading).await?;
             self.end(&intent.ending.deployment, reading, &[], &intent.ending).await?;
             return Ok(Recovered::Settled);
         }
@@ -81,10 +83,11 @@ impl Turn<'_> {
             // The only one that answers: the next generation takes the traffic from it.
             return Ok(Recovered::Serves);
         }
-        for before in &mut switch.from {
+        for old in &mut switch.from {
             // While it was rolled, it has shrunk.
-            if let Some(entry) = standing.entry(before.generation) {
-                before.capacity = wanted(entry.deployment.replicas, Some(before.capacity));
+            if let Some(entry) = standing.entry(old.generation) {
+                let had = before(old.capacity, intent);
+                old.capacity = wanted(entry.deployment.replicas, Some(had));
             }
         }
         switch.kept = standing.entry(number).is_some();
@@ -97,6 +100,22 @@ impl Turn<'_> {
             self.lease.intend(None).await?;
         }
         Ok(Recovered::Settled)
+    }
+
+    /// Gives open requests their time on the servers that a run that is dead has taken the traffic from.
+    pub(super) async fn drain(
+        &self,
+        node: &DeploymentNode,
+        reading: &Reading,
+    ) -> Result<(), Error> {
+        let begun = reading.intent.iter().flat_map(|intent| &intent.from);
+        let generations = reading.observed.iter().flat_map(|observed| &observed.generations);
+        let idle: Vec<u32> =
+            generations.filter(|found| !found.attached).map(|found| found.number).collect();
+        for old in begun.filter(|number| idle.contains(number)) {
+            self.detach(node, *old).await?;
+        }
+        Ok(())
     }
 
     /// What was meant to be done has not left a generation that can be seen.

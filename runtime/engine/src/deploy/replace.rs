@@ -1,4 +1,4 @@
-use super::compare::wanted;
+use super::compare::{before, wanted};
 use super::goal::Goal;
 use super::switch::Switch;
 use super::turn::{Reading, Turn};
@@ -42,31 +42,36 @@ impl Turn<'_> {
         let now = serving
             .max_by_key(|found| found.capacity.desired)
             .or_else(|| generations.iter().find(|found| found.attached))
-            .map(|found| found.capacity);
+            .map(|found| before(found.capacity, reading.intent.as_ref()));
         let capacity = wanted(goal.node.replicas, now);
         let mut switch = Switch::new(self, goal, to, &generations, capacity);
-        for before in &mut switch.from {
-            if let Some(entry) = standing.entry(before.generation) {
-                let declared = wanted(entry.deployment.replicas, Some(before.capacity));
+        for old in &mut switch.from {
+            if let Some(entry) = standing.entry(old.generation) {
+                let had = before(old.capacity, reading.intent.as_ref());
+                let declared = wanted(entry.deployment.replicas, Some(had));
                 // What a run that is dead has shrunk was declared with more.
-                if before.capacity.desired < declared.desired {
-                    before.capacity = declared;
+                if old.capacity.desired < declared.desired {
+                    old.capacity = declared;
                 }
             }
         }
         switch.kept = kept;
+        switch.regained = lost.is_some();
         switch.served = standing.served();
         let mut ending = self.entry(goal, to, action, why.join("; "));
         ending.at = at;
         let intent = Intent {
             generation: to,
-            from: switch.from.iter().map(|before| before.generation).collect(),
+            from: switch.from.iter().map(|old| old.generation).collect(),
             image: ending.image.clone(),
             capacity,
             holder: self.run.options.holder.clone(),
             at,
             ending: ending.clone(),
         };
+        if let (Some(key), Some(record)) = (&goal.image.key, &goal.image.record) {
+            self.lease.keep(key, record).await?;
+        }
         self.lease.intend(Some(&intent)).await?;
         let gone = async {
             if let Some(lost) = lost {
@@ -95,7 +100,8 @@ impl Turn<'_> {
             Ok(()) => {
                 let ended = async {
                     // Also where a run that is dead has taken the traffic from the old ones, and not settled.
-                    if reading.serves() {
+                    if reading.serves() || switch.regained {
+                        self.drain(&goal.node, reading).await?;
                         self.settle(&goal.node, to).await?;
                     }
                     self.end(&goal.node, reading, &switch.removed, ending).await
@@ -122,8 +128,7 @@ impl Turn<'_> {
         }
         let undone = switch.undo(error.chain()).await;
         self.end_badly(ending, &error).await;
-        let old: Vec<String> =
-            switch.from.iter().map(|before| before.generation.to_string()).collect();
+        let old: Vec<String> = switch.from.iter().map(|old| old.generation.to_string()).collect();
         let old = old.join(" and ");
         match undone {
             Ok(Undone::Wholly) => {

@@ -1,4 +1,4 @@
-use super::compare::wanted;
+use super::compare::{before, wanted};
 use super::goal::Goal;
 use super::recover::Recovered;
 use super::replace::{Replacement, and};
@@ -56,7 +56,8 @@ impl Turn<'_> {
         let mut node = earlier.deployment.clone();
         let generations = reading.observed.iter().flat_map(|observed| &observed.generations);
         let serving = generations.filter(|found| found.attached);
-        let now = serving.max_by_key(|found| found.capacity.desired).map(|found| found.capacity);
+        let now = serving.max_by_key(|found| found.capacity.desired);
+        let now = now.map(|found| before(found.capacity, reading.intent.as_ref()));
         // While it is replaced it has fewer than it was deployed with.
         let last = reading.history.iter().rfind(|entry| entry.failure.is_none());
         if let Some(last) = last.filter(|entry| entry.action != "destroy") {
@@ -71,9 +72,7 @@ impl Turn<'_> {
         let one = |error: Error| vec![error];
         let history = self.run.state.history(self.deployment).await.map_err(one)?;
         self.goes_on().map_err(one)?;
-        self.lease.check().map_err(one)?;
-        self.say(None, DeployPhase::Removing);
-        self.deployer.destroy(self.deployment, &self.output(None)).await?;
+        self.remove_all().await?;
         if let Some(last) = history.last() {
             let mut entry = last.clone();
             entry.action = "destroy".into();

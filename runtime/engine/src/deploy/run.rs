@@ -121,11 +121,18 @@ impl Run<'_> {
         deployment: &str,
     ) -> Result<(), Vec<Error>> {
         let look = Look::default();
-        let lease = self.lease(deployment).await.map_err(|error| vec![error])?;
-        let turn = Turn::new(self, deployer, deployment, &*lease, &look);
-        let ended = turn.destroy().await;
-        self.give_back(lease).await;
-        ended
+        let ended = async {
+            let lease = self.lease(deployment).await.map_err(|error| vec![error])?;
+            let turn = Turn::new(self, deployer, deployment, &*lease, &look);
+            let ended = turn.destroy().await;
+            self.give_back(lease).await;
+            ended
+        };
+        ended.await.inspect_err(|errors| {
+            for error in errors {
+                self.say_failed(deployment, error);
+            }
+        })
     }
 
     async fn deploy_one(&self, work: &Work<'_>, look: &Look) -> Result<Outcome, Error> {
@@ -168,7 +175,9 @@ impl Run<'_> {
                 let Holder { who, run: _, command } = holder;
                 let left = until.saturating_sub(now());
                 Error::environment(format!("{who} is changing `{deployment}`: `{command}`")).help(
-                    format!("wait for it; if it has died, its lease ends by itself in {left} s"),
+                    format!(
+                        "wait for it, with `--lock-timeout SECONDS`; if it has died, its lease ends by itself in {left} s"
+                    ),
                 )
             }
         })
@@ -198,6 +207,11 @@ impl Run<'_> {
     }
 
     fn failed(&self, deployment: &str, error: Error) -> Outcome {
+        self.say_failed(deployment, &error);
+        Outcome::Failed(error)
+    }
+
+    fn say_failed(&self, deployment: &str, error: &Error) {
         let phase = DeployPhase::Failed {
             message: error.chain(),
             origin: error.origin().cloned(),
@@ -205,7 +219,6 @@ impl Run<'_> {
             output: error.output_lines().to_vec(),
         };
         self.say(deployment, None, phase);
-        Outcome::Failed(error)
     }
 }
 

@@ -30,6 +30,8 @@ pub(super) struct Switch<'a> {
     pub(super) is_new: bool,
     /// What the generation that serves was declared with, as far as that is remembered.
     pub(super) served: Option<&'a DeploymentNode>,
+    /// Whether an old generation had lost its traffic, and has it again until the new one takes it.
+    pub(super) regained: bool,
     /// Whether a generation has lost its traffic for good: there is no way back from there, only on.
     pub(super) switched: bool,
     /// The old generations that are removed.
@@ -67,6 +69,7 @@ impl<'a> Switch<'a> {
             kept: false,
             is_new: generations.iter().all(|found| found.number != to),
             served: None,
+            regained: false,
             switched: false,
             removed: Vec::new(),
         }

@@ -139,14 +139,42 @@ impl<'a> Turn<'a> {
         }
     }
 
+    /// Makes a change, as long as this run has the right to: one that has lost it stops where it is, as if it had died.
+    async fn held<T>(&self, change: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        self.lease.check()?;
+        tokio::select! {
+            biased;
+            changed = change => changed,
+            () = self.lease.lost() => Err(self.lost()),
+        }
+    }
+
+    /// Removes everything that was made for the deployment.
+    pub(super) async fn remove_all(&self) -> Result<(), Vec<Error>> {
+        self.lease.check().map_err(|error| vec![error])?;
+        self.say(None, DeployPhase::Removing);
+        let output = self.output(None);
+        tokio::select! {
+            biased;
+            removed = self.deployer.destroy(self.deployment, &output) => removed,
+            () = self.lease.lost() => Err(vec![self.lost()]),
+        }
+    }
+
+    fn lost(&self) -> Error {
+        match self.lease.check() {
+            Err(error) => error,
+            Ok(()) => Error::environment("the lease was lost"),
+        }
+    }
+
     pub(super) async fn prepare(
         &self,
         node: &DeploymentNode,
         generation: u32,
     ) -> Result<(), Error> {
-        self.lease.check()?;
         self.say(None, DeployPhase::Preparing);
-        self.deployer.prepare(node, generation, &self.output(None)).await
+        self.held(self.deployer.prepare(node, generation, &self.output(None))).await
     }
 
     pub(super) async fn share(
@@ -154,19 +182,16 @@ impl<'a> Turn<'a> {
         node: &DeploymentNode,
         generation: u32,
     ) -> Result<bool, Error> {
-        self.lease.check()?;
-        self.deployer.share(node, generation).await
+        self.held(self.deployer.share(node, generation)).await
     }
 
     pub(super) async fn settle(&self, node: &DeploymentNode, generation: u32) -> Result<(), Error> {
-        self.lease.check()?;
         self.say(None, DeployPhase::Preparing);
-        self.deployer.settle(node, generation, &self.output(None)).await
+        self.held(self.deployer.settle(node, generation, &self.output(None))).await
     }
 
     pub(super) async fn launch(&self, launch: &Launch<'_>) -> Result<(), Error> {
-        self.lease.check()?;
-        self.deployer.launch(launch, &self.output(Some(launch.generation))).await
+        self.held(self.deployer.launch(launch, &self.output(Some(launch.generation)))).await
     }
 
     pub(super) async fn resize(
@@ -175,28 +200,24 @@ impl<'a> Turn<'a> {
         generation: u32,
         capacity: Capacity,
     ) -> Result<(), Error> {
-        self.lease.check()?;
         self.say(Some(generation), DeployPhase::Resizing { to: capacity.desired });
-        self.deployer.resize(node, generation, capacity).await
+        self.held(self.deployer.resize(node, generation, capacity)).await
     }
 
     pub(super) async fn attach(&self, node: &DeploymentNode, generation: u32) -> Result<(), Error> {
-        self.lease.check()?;
         self.say(Some(generation), DeployPhase::Attaching);
-        self.deployer.attach(node, generation).await
+        self.held(self.deployer.attach(node, generation)).await
     }
 
     pub(super) async fn detach(&self, node: &DeploymentNode, generation: u32) -> Result<(), Error> {
-        self.lease.check()?;
         self.say(Some(generation), DeployPhase::Draining);
-        self.deployer.detach(node, generation, &self.output(Some(generation))).await
+        self.held(self.deployer.detach(node, generation, &self.output(Some(generation)))).await
     }
 
     pub(super) async fn remove(&self, generation: u32) -> Result<(), Error> {
-        self.lease.check()?;
         self.say(Some(generation), DeployPhase::Removing);
         let output = self.output(Some(generation));
-        self.deployer.remove(self.deployment, generation, &output).await
+        self.held(self.deployer.remove(self.deployment, generation, &output)).await
     }
 
     pub(super) fn output(&self, generation: Option<u32>) -> impl Fn(&str) + Send + Sync {

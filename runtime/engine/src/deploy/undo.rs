@@ -74,6 +74,7 @@ impl Switch<'_> {
         let enough = |found: Option<&Generation>| healthy + found.map_or(0, serving) >= needed;
         let patience = within(self.node).max(Duration::from_secs(1));
         let watch = self.turn.deployer.watch(self.node, last.generation, patience, &enough);
-        Ok(matches!(watch.await?, Waited::Seen(_)))
+        // One that cannot start its servers, for want of capacity or of its image, does not suffice either.
+        Ok(matches!(watch.await, Ok(Waited::Seen(_))))
     }
 }

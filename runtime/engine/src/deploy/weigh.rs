@@ -77,7 +77,7 @@ impl<'a> Known<'a> {
         let none = Traits::new();
         let front = self.observed.map_or(&none, |observed| &observed.front);
         let entry = standing.entry(current.number);
-        let Comparison { mut rolls, mut adjusts, shown } =
+        let Comparison { mut rolls, mut adjusts, ill } =
             compare(self.deployer, goal, current, front, entry);
         let surplus = standing.warm().into_iter().skip(kept(goal.node.strategy));
         adjusts.extend(surplus.map(|found| Reason::Surplus { generation: found.number }));
@@ -86,11 +86,13 @@ impl<'a> Known<'a> {
             Change::Roll { from, to }
         } else if !adjusts.is_empty() {
             Change::Adjust { generation: current.number }
+        } else if !ill.is_empty() {
+            Change::Mend { generation: current.number }
         } else {
             Change::Nothing
         };
         rolls.extend(adjusts);
-        rolls.extend(shown);
+        rolls.extend(ill);
         (change, rolls)
     }
 

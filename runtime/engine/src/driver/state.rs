@@ -1,5 +1,6 @@
 use crate::Error;
 use crate::driver::Capacity;
+use crate::plan::ImageRecord;
 use async_trait::async_trait;
 use kiln::DeploymentNode;
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,12 @@ pub trait State: Send + Sync {
     /// # Errors
     /// When it cannot be read.
     async fn history(&self, deployment: &str) -> Result<Vec<HistoryEntry>, Error>;
+
+    /// What the image of this key was made of, as far as anybody has kept that: it only makes reasons better.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    async fn image(&self, key: &str) -> Result<Option<ImageRecord>, Error>;
 
     /// What was begun and has not ended, by deployment: one listing, whatever the number of deployments. Of those
     /// whose lease is held it may be about to end.
@@ -57,11 +64,20 @@ pub trait Lease: Send + Sync {
     /// When it cannot be written, or the lease was lost.
     async fn record(&self, entry: &HistoryEntry) -> Result<(), Error>;
 
+    /// Keeps what the image of this key is made of, unless it is there.
+    ///
+    /// # Errors
+    /// When it cannot be written, or the lease was lost.
+    async fn keep(&self, key: &str, image: &ImageRecord) -> Result<(), Error>;
+
     /// Fails once the lease was lost: its time was over, and somebody else has it.
     ///
     /// # Errors
     /// Who has it.
     fn check(&self) -> Result<(), Error>;
+
+    /// Returns when the lease was lost: what is under way then is not gone on with.
+    async fn lost(&self);
 
     /// Gives it back.
     ///

@@ -1,11 +1,12 @@
-use crate::Error;
 use crate::driver::{Artifact, ArtifactIndex};
 use crate::graph::Graph;
-use crate::inputs::Inputs;
+use crate::inputs::{Inputs, Manifest};
 use crate::key::{Definition, Field, ResolveLayout, Target};
 use crate::lock::{EntryId, LockFile, Locked};
+use crate::{Digest, Error};
 use petgraph::graph::NodeIndex;
 use rayon::prelude::*;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A graph whose wanted nodes have their inputs read and hashed.
@@ -110,6 +111,13 @@ impl KeyedGraph {
     #[must_use]
     pub fn definition(&self, index: NodeIndex) -> Option<&Definition> {
         self.definitions.get(&index)
+    }
+
+    /// A tree that a wanted node copies.
+    pub(super) fn tree(&self, index: NodeIndex, digest: Digest) -> Option<Cow<'_, Manifest>> {
+        let trees = &self.definitions.get(&index)?.trees;
+        let found = trees.iter().find(|(known, _)| *known == digest)?;
+        Some(Cow::Borrowed(&*found.1))
     }
 
     /// Every lock entry that the keyed nodes ask for.

@@ -1,10 +1,13 @@
 //! The plan: what is cached, what is built, and why. Nothing is touched.
 
+mod difference;
+mod image_record;
 mod keyed;
 mod why;
 
+pub use image_record::{ImageRecord, LayerRecord};
 pub use keyed::KeyedGraph;
-pub use why::{Why, first_difference};
+pub use why::Why;
 
 use crate::driver::{Artifact, ArtifactIndex};
 use crate::graph::Graph;

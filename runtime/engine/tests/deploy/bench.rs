@@ -73,7 +73,8 @@ pub fn desired(node: &DeploymentNode, version: u32) -> Desired {
         key: Some(format!("key-{version}")),
         layers: layers.map(layer).to_vec(),
         artifact: ArtifactState::Baked(format!("ami-{version}")),
-        baked_for: None,
+        why: None,
+        record: None,
     };
     Desired { node: node.clone(), image }
 }

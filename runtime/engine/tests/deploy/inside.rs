@@ -17,6 +17,8 @@ pub struct Inside {
     pub fault: Option<(usize, Fault)>,
     /// Images whose servers never get healthy.
     pub sick: BTreeSet<String>,
+    /// Images of which no more servers can be started.
+    pub stuck: BTreeSet<String>,
     /// What is prepared beside is another load balancer: it shares no traffic with the one that is there.
     pub apart: bool,
     /// Images, and health checks that their servers do not answer.

@@ -188,7 +188,9 @@ fn refused_at_any_call_the_next_one_brings_the_declared_state() {
 
 #[test]
 fn whoever_has_lost_the_lease_changes_nothing_more() {
-    let changes = ["template", "launch", "resize", "attach", "detach", "remove", "prepare"];
+    let changes = [
+        "template", "launch", "resize", "attach", "detach", "remove", "prepare", "share", "settle",
+    ];
     let times = everywhere(Fault::LeaseIsTaken, |bench, first, next, strategy, told| {
         {
             let mut inside = bench.world.lock();

@@ -11,5 +11,6 @@ mod killed;
 mod memory;
 mod planned;
 mod random;
+mod recovered;
 mod rolled_back;
 mod world;

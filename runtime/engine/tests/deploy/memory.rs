@@ -4,6 +4,7 @@ use crate::world::World;
 use async_trait::async_trait;
 use kiln_engine::Error;
 use kiln_engine::driver::{HistoryEntry, Holder, Intent, Lease, NotYours, State};
+use kiln_engine::plan::ImageRecord;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -17,6 +18,7 @@ pub struct Written {
     pub leases: BTreeMap<String, (Holder, u64)>,
     pub intents: BTreeMap<String, Intent>,
     pub histories: BTreeMap<String, Vec<HistoryEntry>>,
+    pub images: BTreeMap<String, ImageRecord>,
 }
 
 #[derive(Clone)]
@@ -80,6 +82,10 @@ impl State for Memory {
         Ok(history.unwrap_or_default())
     }
 
+    async fn image(&self, key: &str) -> Result<Option<ImageRecord>, Error> {
+        Ok(self.lock().images.get(key).cloned())
+    }
+
     async fn intents(&self) -> Result<BTreeMap<String, Intent>, Error> {
         Ok(self.lock().intents.clone())
     }
@@ -117,6 +123,14 @@ impl Lease for Held {
         Ok(())
     }
 
+    async fn keep(&self, key: &str, image: &ImageRecord) -> Result<(), Error> {
+        self.check()?;
+        let dies = self.memory.call("keep").await?;
+        self.memory.lock().images.insert(key.to_owned(), image.clone());
+        self.memory.world.called(dies).await;
+        Ok(())
+    }
+
     fn check(&self) -> Result<(), Error> {
         let written = self.memory.lock();
         let taken = self.memory.world.lock().lease_was_taken;
@@ -125,6 +139,15 @@ impl Lease for Held {
             .get(&self.deployment)
             .is_some_and(|(holder, until)| holder.run == self.run && *until > written.clock);
         if mine && !taken { Ok(()) } else { Err(Error::environment("the lease was lost")) }
+    }
+
+    async fn lost(&self) {
+        // Looked at whenever anything else goes on.
+        std::future::poll_fn(|_| match self.check() {
+            Err(_) => std::task::Poll::Ready(()),
+            Ok(()) => std::task::Poll::Pending,
+        })
+        .await;
     }
 
     async fn release(self: Box<Self>) -> Result<(), Error> {

@@ -2,7 +2,7 @@
 
 use crate::bench::{Bench, RED_BLACK, desired, node};
 use kiln::{Strategy, TargetNode};
-use kiln_engine::deploy::{ArtifactState, Change, Counts, Desired, Plan};
+use kiln_engine::deploy::{ArtifactState, Change, Counts, Desired, Outcome, Plan};
 
 fn deployed(wanted: &Desired) -> Bench {
     let bench = Bench::new();
@@ -52,7 +52,7 @@ fn what_was_baked_for_a_deploy_is_deployed_and_remembered_for_the_reason_that_wa
     let bench = deployed(&desired(&node, 1));
     let mut baked = desired(&node, 2);
     let why = "layer `site`: `site/index.html` changed";
-    baked.image.baked_for = Some(why.to_owned());
+    baked.image.why = Some(why.to_owned());
     bench.deploy(std::slice::from_ref(&baked)).unwrap();
     let history = bench.memory.lock().histories["web"].clone();
     assert_eq!(history[1].why, format!("image: web changed: {why}"));
@@ -114,13 +114,21 @@ fn what_was_changed_by_hand_is_drift() {
 }
 
 #[test]
-fn a_server_that_was_ended_by_hand_is_shown_and_nothing_is_done() {
+fn a_server_that_was_ended_by_hand_is_shown_and_waited_for() {
     let wanted = desired(&node("web", 2, RED_BLACK), 1);
     let bench = deployed(&wanted);
     bench.world.lock().groups.values_mut().next().unwrap().machines.pop();
-    let plan = bench.plan(&[wanted]);
-    assert_eq!(plan.deployments[0].change, Change::Nothing);
+    let plan = bench.plan(std::slice::from_ref(&wanted));
+    assert_eq!(plan.deployments[0].change, Change::Mend { generation: 1 });
     assert_eq!(lines(&plan), ["drift: 1 of 2 servers"]);
+    // What mends itself makes no plan outdated.
+    let before = bench.plan(std::slice::from_ref(&wanted));
+    let outcomes = bench.deploy(std::slice::from_ref(&wanted)).unwrap();
+    assert!(matches!(outcomes["web"], Outcome::Adjusted { generation: 1 }), "{outcomes:?}");
+    assert_eq!(bench.world.serving("web"), 2);
+    let after = bench.plan(&[wanted]);
+    assert_eq!(after.deployments[0].change, Change::Nothing);
+    assert!(before.outdated(&after).is_none() && after.outdated(&before).is_none());
 }
 
 #[test]
@@ -140,6 +148,7 @@ fn an_autoscaled_number_is_left_where_it_is() {
     let bench = deployed(&wanted);
     let plan = bench.plan(std::slice::from_ref(&wanted));
     bench.world.lock().groups.values_mut().next().unwrap().capacity.desired = 5;
+    bench.world.tick();
     let moved = bench.plan(std::slice::from_ref(&wanted));
     assert_eq!(moved.deployments[0].change, Change::Nothing);
     assert_eq!(moved.deployments[0].world, plan.deployments[0].world);

@@ -56,14 +56,16 @@ impl World {
     /// One moment passes: servers start, are replaced, and get to know the traffic.
     pub fn tick(&self) {
         let mut inside = self.lock();
-        let Inside { groups, servers, sick, .. } = &mut *inside;
+        let Inside { groups, servers, sick, stuck, .. } = &mut *inside;
         for group in groups.values_mut() {
             group.hidden = group.hidden.saturating_sub(1);
             for machine in &mut group.machines {
                 machine.age += 1;
                 machine.traffic += u32::from(group.attached && machine.age > STARTS);
             }
-            while group.machines.len() < group.capacity.desired as usize {
+            while group.machines.len() < group.capacity.desired as usize
+                && !stuck.contains(&group.image)
+            {
                 *servers += 1;
                 let ill = sick.contains(&group.image);
                 group.machines.push(Machine { id: *servers, age: 0, traffic: 0, ill });
@@ -127,6 +129,13 @@ impl World {
         let (attached, idle): (Vec<_>, Vec<_>) = groups.partition(|(_, group)| group.attached);
         let number = |((_, number), _): &(&(String, u32), &Group)| *number;
         (attached.iter().map(number).collect(), idle.iter().map(number).collect())
+    }
+
+    fn cannot_start(&self, group: &(String, u32)) -> bool {
+        let inside = self.lock();
+        let is_short = |group: &&Group| group.machines.len() < group.capacity.desired as usize;
+        let group = inside.groups.get(group).filter(is_short);
+        group.is_some_and(|group| inside.stuck.contains(&group.image))
     }
 
     /// How many servers of a deployment are healthy and have traffic.
@@ -287,6 +296,9 @@ impl Deployer for World {
             };
             if judge(seen.as_ref()) {
                 return Ok(Waited::Seen(seen));
+            }
+            if self.cannot_start(&key(deployment, generation)) {
+                return Err(Error::environment("no more servers can be started"));
             }
             if left == 0 {
                 return Ok(Waited::OutOfTime(seen));

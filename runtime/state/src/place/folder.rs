@@ -1,14 +1,16 @@
+use super::rights::Rights;
 use super::{Object, Place, Put};
 use async_trait::async_trait;
 use kiln_engine::Error;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::File;
 use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// A directory. Who writes an object holds the lock of its folder, which ends with the process; an object gets its name when
-/// all of it is on the disk.
+/// all of it is on the disk. Who may use it is as its root says.
 pub(crate) struct Folder {
     root: PathBuf,
     name: String,
@@ -48,22 +50,25 @@ impl Place for Folder {
     }
 
     async fn put(&self, path: &str, bytes: Vec<u8>, over: Option<&str>) -> Result<Put, Error> {
-        let over = over.map(ToOwned::to_owned);
+        let (over, root) = (over.map(ToOwned::to_owned), self.root.clone());
         self.blocking(path, "write", move |path| {
-            let _lock = lock(path)?;
+            let rights = Rights::of(&root);
+            let _lock = lock(path, rights)?;
             if read(path)?.map(|object| object.version) != over {
                 return Ok(Put::Conflict);
             }
-            write(path, &bytes)?;
+            write(path, &bytes, rights)?;
             Ok(Put::Done(version(&bytes)))
         })
         .await
     }
 
     async fn touch(&self, path: &str, bytes: Vec<u8>) -> Result<SystemTime, Error> {
+        let root = self.root.clone();
         self.blocking(path, "write", move |path| {
-            std::fs::create_dir_all(parent(path))?;
-            write(path, &bytes)
+            let rights = Rights::of(&root);
+            rights.directory(parent(path))?;
+            write(path, &bytes, rights)
         })
         .await
     }
@@ -97,8 +102,8 @@ impl Place for Folder {
     }
 }
 
-fn parent(path: &Path) -> &Path {
-    path.parent().unwrap_or(Path::new("."))
+pub(super) fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn version(bytes: &[u8]) -> String {
@@ -117,19 +122,28 @@ fn read(path: &Path) -> std::io::Result<Option<Object>> {
 }
 
 /// The lock of the folder of an object; it is never removed, so whoever has it has the one that all ask for.
-fn lock(path: &Path) -> std::io::Result<File> {
+fn lock(path: &Path, rights: Rights) -> std::io::Result<File> {
     let folder = parent(path);
-    std::fs::create_dir_all(folder)?;
-    let file =
-        File::options().create(true).truncate(false).write(true).open(folder.join(".lock"))?;
+    rights.directory(folder)?;
+    let path = folder.join(".lock");
+    let mut options = File::options();
+    options.write(true);
+    let file = match options.open(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let made = rights.file(folder)?.persist_noclobber(&path);
+            // Somebody was quicker; or the file system has neither links nor such a rename, as folders of VirtualBox.
+            made.or_else(|_| options.create(true).truncate(false).mode(0o600).open(&path))?
+        }
+        opened => opened?,
+    };
     flock(&file, FlockOperation::LockExclusive)?;
     Ok(file)
 }
 
 /// Its time is that of its writing, by the clock of the file system.
-fn write(path: &Path, bytes: &[u8]) -> std::io::Result<SystemTime> {
+fn write(path: &Path, bytes: &[u8], rights: Rights) -> std::io::Result<SystemTime> {
     let folder = parent(path);
-    let mut file = tempfile::Builder::new().prefix(".writing-").tempfile_in(folder)?;
+    let mut file = rights.file(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     let modified = file.as_file().metadata()?.modified()?;

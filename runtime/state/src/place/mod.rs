@@ -5,6 +5,7 @@ mod bucket;
 mod credentials;
 mod folder;
 mod refusal;
+mod rights;
 
 pub use bucket::Bucket;
 pub use credentials::{Credential, Credentials};
