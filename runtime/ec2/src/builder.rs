@@ -117,9 +117,19 @@ impl Ec2 {
 /// The region that AWS tools use here: that of the environment, of the profile, or of the instance this runs on.
 ///
 /// # Errors
-/// When none of them says.
+/// When none of them says, or what they say is no region.
 pub async fn region() -> Result<String, Error> {
-    Aws::connect(None).await.map(|aws| aws.region().to_owned())
+    let region = Aws::connect(None).await?.region().to_owned();
+    // Asked there, AWS finds fault with the credentials, or nobody answers.
+    kiln::rules::region(&region).map_err(|fault| {
+        let error =
+            Error::input(format!("{}, which AWS_REGION or the profile says", fault.message));
+        match fault.help {
+            Some(help) => error.help(help),
+            None => error,
+        }
+    })?;
+    Ok(region)
 }
 
 impl Inner {

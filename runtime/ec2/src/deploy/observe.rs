@@ -86,25 +86,25 @@ fn of_group(world: &World, group: &AutoScalingGroup) -> Option<Generation> {
     generation(group, instances, servers.collect())
 }
 
-/// What people have given a group; what a server of it bears otherwise is what runs.
+/// What people have given a group, and what a server of it bears otherwise.
 fn running<'a>(group: &Tags, instances: impl IntoIterator<Item = &'a Instance>) -> Traits {
     let mut all: Tags = group
         .iter()
         .filter(|(name, _)| is_declared(name))
         .map(|(n, v)| (n.clone(), v.clone()))
         .collect();
-    let declared = all.clone();
+    let of_group = all.clone();
     let runs = |instance: &&Instance| {
         let state = instance.state().and_then(|state| state.name());
         state == Some(&InstanceStateName::Running)
     };
     for instance in instances.into_iter().filter(runs) {
-        let has = tags::read(instance.tags());
-        for (name, value) in &declared {
-            match has.get(name) {
-                Some(own) if own == value => {}
-                Some(own) => drop(all.insert(name.clone(), own.clone())),
-                None => drop(all.remove(name)),
+        let (has, id) = (tags::read(instance.tags()), instance.instance_id().unwrap_or_default());
+        for (name, value) in &of_group {
+            let own = has.get(name);
+            if own != Some(value) {
+                let own = own.map_or("none", String::as_str);
+                all.insert(name.clone(), format!("{value}, but {own} on {id}"));
             }
         }
     }

@@ -163,8 +163,10 @@ fn image_change(goal: &Goal<'_>, runs: &Generation, entry: Option<&HistoryEntry>
 
 /// Which servers of a generation are missing or ill.
 pub(super) fn ill(generation: &Generation) -> Vec<Reason> {
-    let stays = generation.servers.iter().filter(|server| server.health != ServerHealth::Leaving);
-    let servers = u32::try_from(stays.count()).unwrap_or(u32::MAX);
+    let is_there =
+        |health: &ServerHealth| !matches!(health, ServerHealth::Leaving | ServerHealth::Starting);
+    let there = generation.servers.iter().filter(|server| is_there(&server.health));
+    let servers = u32::try_from(there.count()).unwrap_or(u32::MAX);
     let of = generation.capacity.desired;
     let mut shown = Vec::new();
     if servers < of {

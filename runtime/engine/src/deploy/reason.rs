@@ -54,7 +54,7 @@ pub enum Reason {
     },
     /// There are fewer servers than there are to be: their keeper replaces them.
     Missing {
-        /// How many are there, without those that leave.
+        /// How many are there, without those that start or leave.
         servers: u32,
         /// How many there are to be.
         of: u32,

@@ -148,7 +148,7 @@ fn an_autoscaled_number_is_left_where_it_is() {
     let bench = deployed(&wanted);
     let plan = bench.plan(std::slice::from_ref(&wanted));
     bench.world.lock().groups.values_mut().next().unwrap().capacity.desired = 5;
-    bench.world.tick();
+    (0..4).for_each(|_| bench.world.tick());
     let moved = bench.plan(std::slice::from_ref(&wanted));
     assert_eq!(moved.deployments[0].change, Change::Nothing);
     assert_eq!(moved.deployments[0].world, plan.deployments[0].world);

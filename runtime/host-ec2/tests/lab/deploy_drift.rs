@@ -42,6 +42,15 @@ fn what_was_changed_by_hand_is_shown_and_mended() {
             "boto3.client('autoscaling').detach_load_balancer_target_groups(AutoScalingGroupName={group}, TargetGroupARNs=[boto3.client('elbv2').describe_target_groups()['TargetGroups'][0]['TargetGroupArn']])"
         ),
     ];
+    let server = "boto3.client('autoscaling').describe_auto_scaling_groups()['AutoScalingGroups'][0]['Instances'][0]['InstanceId']";
+    let by_hand = by_hand.into_iter().chain([
+        format!(
+            "ec2.create_tags(Resources=[{server}], Tags=[{{'Key': 'team', 'Value': 'nobody'}}])"
+        ),
+        format!(
+            "ec2.terminate_instances(InstanceIds=[{server}])['ResponseMetadata']['HTTPStatusCode']"
+        ),
+    ]);
     for change in by_hand {
         lab.boto(&change);
         let plan = fleet.run(&one, &["plan", "--detailed-exitcode"]);
@@ -49,6 +58,8 @@ fn what_was_changed_by_hand_is_shown_and_mended() {
         fleet.run(&one, &["deploy", "--yes"]).done();
         let plan = fleet.run(&one, &["plan", "--detailed-exitcode"]);
         assert_eq!(plan.code, Some(0), "after {change}:\n{}", plan.stdout);
+        let (count, servers) = &fleet.groups()[0];
+        assert_eq!((*count, servers.len()), (2, 2), "after {change}");
         assert!(traffic.sees("one"));
     }
     assert_eq!(lab.boto(name), group, "what can be mended is not replaced");

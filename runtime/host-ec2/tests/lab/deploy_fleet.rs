@@ -5,6 +5,7 @@ use super::project::{Project, Ran};
 use kiln::{Deployment, Document, Image, Layer, health, load_balancer, step, strategy, target};
 use kiln_load::{Address, Load, Record, Running};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// What a test's deployment is called.
@@ -18,7 +19,7 @@ const RATE: u32 = 200;
 const SOON: Duration = Duration::from_secs(60);
 
 /// Answers with what is in `/srv/version`, once it is there: a server whose version comes late is not healthy before.
-/// Where `/srv/port` names another port, on that one.
+/// Where `/srv/port` names another port, on that one. `/slow` takes it some seconds.
 const SERVER: &str = r#"#!/usr/bin/python3
 import asyncio, pathlib, time
 
@@ -32,7 +33,10 @@ answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
 
 async def serve(reader, writer):
     try:
-        while await reader.readuntil(b"\r\n\r\n"):
+        while True:
+            asked = await reader.readuntil(b"\r\n\r\n")
+            if asked.startswith(b"GET /slow"):
+                await asyncio.sleep(6)
             writer.write(answer)
             await writer.drain()
     except (asyncio.IncompleteReadError, ConnectionError):
@@ -119,16 +123,23 @@ impl Fleet<'_> {
         self.on(&document, &["update", &image]).done();
     }
 
-    /// Requests, as soon as they are answered.
-    pub fn traffic(&self, deployment: &Deployment) -> Traffic {
+    /// Where it answers, or what else it tells of how it is reached.
+    pub fn output(&self, deployment: &Deployment, name: &str) -> String {
         let outputs = self.run(deployment, &["output", NAME]).done().stdout;
         let outputs: Value = serde_json::from_str(&outputs).unwrap();
-        let url = text_of(&outputs, "url").unwrap_or_else(|| panic!("no url in {outputs}"));
+        text_of(&outputs, name).unwrap_or_else(|| panic!("no {name} in {outputs}"))
+    }
+
+    /// Requests, as soon as they are answered.
+    pub fn traffic(&self, deployment: &Deployment) -> Traffic {
+        let url = self.output(deployment, "url");
+        // Who forwards TCP knows nothing of HTTP.
+        let url = if url.contains("://") { url } else { format!("http://{url}") };
         let address = Address::parse(&url).unwrap();
-        let load = Load::new(address, RATE).start();
+        let load = Load::new(address.clone(), RATE).start();
         let answered = load.wait_for(SOON, |request| request.answer().is_some());
         assert!(answered, "no answer: {:?}", load.so_far().failures().first());
-        Traffic(load)
+        Traffic(load, address)
     }
 
     /// Each group of the deployment: its number of servers wanted, and the instances in it.
@@ -165,7 +176,7 @@ impl Fleet<'_> {
 }
 
 /// Requests that go on while a test changes a deployment.
-pub struct Traffic(Running);
+pub struct Traffic(Running, Address);
 
 impl Traffic {
     /// Does something, and demands that no request failed so far, and that afterwards all are answered by this
@@ -181,6 +192,16 @@ impl Traffic {
         let answers: Vec<&str> = record.answers_since(ended).into_keys().collect();
         assert_eq!(answers, [version]);
         done
+    }
+
+    /// Demands that no request failed so far, and that whoever connects now is answered by this version: a lab's network
+    /// load balancer ends no connection that is kept.
+    #[track_caller]
+    pub fn new_connections_see(&self, version: &str) {
+        let record = self.0.so_far();
+        assert_eq!(record.failures(), [], "of {} requests", record.sent());
+        let answers: BTreeSet<String> = (0..50).map(|_| kiln_load::get(&self.1).unwrap()).collect();
+        assert_eq!(answers.into_iter().collect::<Vec<_>>(), [version]);
     }
 
     /// Waits until one is answered by this version.

@@ -15,25 +15,36 @@ fn broken(image: Image) -> Deployment {
 
 #[test]
 fn a_generation_that_never_gets_healthy_takes_no_traffic_and_goes() {
+    never_healthy(|deployment| deployment);
+}
+
+#[test]
+fn a_step_that_never_gets_healthy_takes_no_traffic_and_goes() {
+    never_healthy(|deployment| deployment.strategy(kiln::strategy::rolling().step(1)));
+}
+
+fn never_healthy(replaced: impl Fn(Deployment) -> Deployment) {
     let lab = Lab::up(&[]);
     let project = Project::new(&lab);
     let fleet = Fleet { lab: &lab, project: &project };
-    let traffic = fleet.begin(&told(page(&project), "one"));
+    let works = replaced(told(page(&project), "one"));
+    let traffic = fleet.begin(&works);
     let before = fleet.groups();
-    let templates =
-        "[t['LatestVersionNumber'] for t in ec2.describe_launch_templates()['LaunchTemplates']]";
+    let left = fleet.left();
+    let templates = "[v['VersionNumber'] for t in ec2.describe_launch_templates()['LaunchTemplates'] \
+        for v in ec2.describe_launch_template_versions(LaunchTemplateId=t['LaunchTemplateId'])['LaunchTemplateVersions']]";
     let made = lab.boto(templates);
-    let failed = traffic.switch("one", || fleet.run(&broken(page(&project)), &["deploy", "--yes"]));
+    let broken = replaced(broken(page(&project)));
+    let failed = traffic.switch("one", || fleet.run(&broken, &["deploy", "--yes"]));
     let refusal = failed.refusal();
     let said = refusal.to_string();
     assert!(refusal["help"].as_str().is_some_and(|help| !help.is_empty()), "{said}");
     assert!(said.contains("the page has no paper"), "the console is not shown: {said}");
     assert_eq!(fleet.groups(), before, "the old generation was touched, or the new one stayed");
-    let now = lab.boto(templates);
-    assert_eq!(now.as_array().unwrap().len(), made.as_array().unwrap().len());
+    assert_eq!(lab.boto(templates), made, "a version of the launch template is left");
+    assert_eq!(fleet.left(), left);
     // The way back is to declare what worked: nothing is to be done then.
-    let (again, calls) =
-        lab.calls_of(|| fleet.run(&told(page(&project), "one"), &["deploy", "--yes"]));
+    let (again, calls) = lab.calls_of(|| fleet.run(&works, &["deploy", "--yes"]));
     again.done();
     assert!(calls.iter().all(|(action, _)| action.starts_with("Describe")), "{calls:?}");
 }
@@ -89,11 +100,21 @@ fn a_wrong_region_and_missing_credentials_change_nothing_and_say_what_to_do() {
     {
         let fleet = Fleet { lab: &lab, project: &project };
         fleet.prepare(&told(page(&project), "one"));
+        // What is locked is of another region: nothing may be taken from there that nobody has seen.
         let elsewhere = told(page(&project), "one")
             .target(target::ec2().region("eu-central-1").instance_type("t3.micro"));
-        let refusal = fleet.run(&elsewhere, &["deploy", "--yes"]).refusal();
-        assert!(refusal["help"].is_string(), "{refusal}");
+        let (ran, calls) = lab.calls_of(|| fleet.run(&elsewhere, &["deploy", "--yes"]));
+        let refusal = ran.refusal().to_string();
+        assert!(refusal.contains("eu-central-1") && refusal.contains("update"), "{refusal}");
+        let reads = |(action, _): &(String, _)| action.starts_with("Describe");
+        assert!(calls.iter().all(reads), "{calls:?}");
     }
+    project.environment =
+        vec![("AWS_REGION", Some("eu-nowhere-9")), ("AWS_DEFAULT_REGION", Some("eu-nowhere-9"))];
+    let fleet = Fleet { lab: &lab, project: &project };
+    let ran = fleet.run(&told(page(&project), "one"), &["deploy", "--yes"]);
+    let refusal = ran.refusal().to_string();
+    assert!(refusal.contains("eu-nowhere-9"), "{refusal}");
     project.environment = vec![
         ("AWS_ACCESS_KEY_ID", None),
         ("AWS_SECRET_ACCESS_KEY", None),

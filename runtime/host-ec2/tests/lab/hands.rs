@@ -2,14 +2,9 @@
 
 use super::cloud::Lab;
 use super::project::Project;
+use super::terminal::Terminal;
 use kiln::{Document, Image, Layer, step};
-use std::io::{Read, Write};
-use std::process::{Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
-use std::time::Duration;
-
-/// No machine of these tests takes as long to be there.
-const LONGEST: Duration = Duration::from_secs(120);
+use std::process::Command;
 
 /// A layer that was baked before, and one whose command fails half way.
 fn broken(project: &Project<'_>) -> Image {
@@ -51,56 +46,18 @@ fn a_shell_is_opened_in_the_machine_and_both_end_together() {
     let project = Project::new(&lab);
     let document = Document::new("shop").image(broken(&project));
     std::fs::write(project.path("document.json"), serde_json::to_vec(&document).unwrap()).unwrap();
-    // `script` makes the terminal that a person sits at.
-    let host = format!(
-        "exec {} bake --builder ec2 --store store --format json --on-error shell <document.json >events 2>said",
-        env!("CARGO_BIN_EXE_kiln-host-ec2")
-    );
-    let mut terminal = Command::new("script")
-        .args(["--quiet", "--return", "--command", &host, "/dev/null"])
-        .current_dir(project.folder.path())
-        .envs(lab.environment.iter().cloned())
-        .env("HOME", project.folder.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let shown = listen(terminal.stdout.take().unwrap());
-    let mut keyboard = terminal.stdin.take().unwrap();
-    let screen = until(&shown, "# ");
-    keyboard.write_all(b"cat /etc/one /etc/two; tty\n").unwrap();
-    let screen = screen + &until(&shown, "/dev/pts/");
+    let args = "bake --builder ec2 --store store --format json --on-error shell <document.json >events 2>said";
+    let mut terminal = Terminal::of(&lab, &project, args);
+    terminal.until("# ");
+    terminal.types("cat /etc/one /etc/two; tty");
+    let screen = terminal.until("/dev/pts/");
     assert!(screen.contains("done before") && screen.contains("half done"), "{screen}");
-    keyboard.write_all(b"exit\n").unwrap();
-    let code = terminal.wait().unwrap().code();
+    terminal.types("exit");
+    let code = terminal.end();
     let said = std::fs::read_to_string(project.path("said")).unwrap();
     assert_eq!(code, Some(1), "{said}");
     let events = std::fs::read_to_string(project.path("events")).unwrap();
     assert!(events.contains("exited with status 1"), "the failure is reported too: {events}");
     assert_eq!(lab.instances(), [""; 0], "the machine goes when the person leaves");
     assert_eq!(std::fs::read_dir(project.path("store/ec2/runs")).unwrap().count(), 0);
-}
-
-/// Passes on what is shown, as it is shown.
-fn listen(mut screen: impl Read + Send + 'static) -> Receiver<String> {
-    let (to, shown) = mpsc::channel();
-    std::thread::spawn(move || {
-        let mut buffer = [0; 4096];
-        while let Ok(count @ 1..) = screen.read(&mut buffer) {
-            let _ = to.send(String::from_utf8_lossy(&buffer[..count]).into_owned());
-        }
-    });
-    shown
-}
-
-/// What is shown up to some words.
-fn until(shown: &Receiver<String>, words: &str) -> String {
-    let mut screen = String::new();
-    while !screen.contains(words) {
-        match shown.recv_timeout(LONGEST) {
-            Ok(text) => screen.push_str(&text),
-            Err(error) => panic!("{error}, no `{words}` in: {screen}"),
-        }
-    }
-    screen
 }

@@ -7,6 +7,7 @@
 
 mod cloud;
 mod project;
+mod terminal;
 
 mod bakes;
 mod example;
@@ -17,10 +18,14 @@ mod images;
 mod kills;
 mod places;
 
+mod deploy_asks;
+mod deploy_drain;
 mod deploy_drift;
 mod deploy_fleet;
 mod deploy_kills;
 mod deploy_named;
 mod deploy_ports;
 mod deploy_refusals;
+mod deploy_resources;
+mod deploy_state;
 mod deploy_traffic;
