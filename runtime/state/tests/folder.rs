@@ -137,3 +137,25 @@ async fn a_projects_folder_is_shared_where_it_is_made_in_one_that_hands_its_grou
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_that_write_into_a_state_meet_without_harm() {
+    for _ in 0..50 {
+        let folder = tempfile::tempdir().unwrap();
+        let state = Shared::in_folder(folder.path().join("not/there/yet"), MINUTE);
+        let first = (0..8).map(|number| {
+            let state = state.clone();
+            tokio::spawn(async move {
+                let name = format!("deployment-{number}");
+                state
+                    .lease(&name, &holder("a"), NO_WAIT)
+                    .await
+                    .map(drop)
+                    .map_err(|error| format!("{error:?}"))
+            })
+        });
+        for one in first.collect::<Vec<_>>() {
+            one.await.unwrap().unwrap();
+        }
+    }
+}

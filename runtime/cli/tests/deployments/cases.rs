@@ -1,7 +1,6 @@
 use crate::host::Project;
 use kiln::prelude::*;
-use kiln_engine::driver::{Capacity, Holder, Intent, State};
-use std::time::Duration;
+use kiln_engine::driver::Capacity;
 
 pub type Case = (&'static str, fn());
 
@@ -15,15 +14,14 @@ pub const ALL: &[Case] = &[
     ("what_is_deployed_is_seen_and_not_deployed_again", deploys),
     ("nobody_to_ask_is_an_error_and_changes_nothing", asks),
     ("a_plan_file_is_done_exactly_or_refused", plan_file),
+    ("nobody_is_asked_about_what_json_does_not_show", json_asks_nobody),
     ("drift_is_shown_and_mended", drift),
     ("a_rollback_gives_the_traffic_back_and_history_tells", rollback),
     ("what_is_not_in_the_recipes_is_shown_left_alone_and_destroyed_by_name", orphan),
-    ("somebody_who_deploys_the_same_is_named", held),
-    ("what_was_begun_and_has_not_ended_is_in_the_status", begun),
     ("events_are_lines_of_json_and_end_with_a_summary", events),
 ];
 
-fn of(deployments: impl IntoIterator<Item = Deployment>) -> Document {
+pub fn of(deployments: impl IntoIterator<Item = Deployment>) -> Document {
     deployments.into_iter().fold(Document::new("shop"), Document::deployment)
 }
 
@@ -262,6 +260,16 @@ fn rollback() {
     assert_eq!(entries.ended(0).json()["history"][2]["action"], "rollback");
 }
 
+fn json_asks_nobody() {
+    let project = Project::new();
+    let document = || of([project.deployment("production", "t3.micro")]);
+    let ran = project.run(document(), &["deploy", "--format", "json"]).ended(1);
+    let last: serde_json::Value = serde_json::from_str(ran.stdout.lines().last().unwrap()).unwrap();
+    assert_eq!(last["event"], "error");
+    assert!(last["help"].as_str().unwrap().contains("--yes"), "{last}");
+    assert!(project.world().groups.is_empty());
+}
+
 fn orphan() {
     let project = Project::new();
     let both =
@@ -276,56 +284,6 @@ fn orphan() {
     assert!(destroyed.stdout.contains("  - group old-g1"), "{}", destroyed.stdout);
     assert!(destroyed.stderr.contains("1 changed, 0 failed"), "{}", destroyed.stderr);
     assert!(project.world().groups.iter().all(|group| group.deployment == "production"));
-}
-
-fn held() {
-    let project = Project::new();
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let (who, run) = ("ann@desk".to_owned(), "another".to_owned());
-    let holder = Holder { who, run, command: "deploy production".into() };
-    let state = kiln_state::Shared::in_folder(
-        project.path("store/deployments/shop"),
-        Duration::from_secs(60),
-    );
-    let lease = runtime.block_on(state.lease("production", &holder, Duration::ZERO)).unwrap();
-    let document = || of([project.deployment("production", "t3.micro")]);
-    let ran = project.run(document(), &["deploy", "--yes"]).ended(1);
-    assert!(
-        ran.stderr.contains("ann@desk") && ran.stderr.contains("`deploy production`"),
-        "{}",
-        ran.stderr
-    );
-    assert!(project.world().groups.is_empty());
-    runtime.block_on(lease.release()).unwrap();
-    project.run(document(), &["deploy", "--yes", "--lock-timeout", "5"]).ended(0);
-    assert_eq!(project.world().groups.len(), 1);
-}
-
-fn begun() {
-    let project = Project::new();
-    let document = || of([project.deployment("production", "t3.micro")]);
-    project.run(document(), &["deploy", "--yes"]).ended(0);
-    let status = |args: &[&str]| project.run(document(), &[&["status"], args].concat()).ended(0);
-    assert!(!status(&[]).stdout.contains("not ended"));
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let path = project.path("store/deployments/shop");
-    let state = kiln_state::Shared::in_folder(path, Duration::from_secs(60));
-    let (who, run) = ("ann@desk".to_owned(), "another".to_owned());
-    let holder = Holder { who, run, command: "deploy production".into() };
-    runtime.block_on(async {
-        let lease = state.lease("production", &holder, Duration::ZERO).await.unwrap();
-        let ending = state.history("production").await.unwrap().remove(0);
-        let capacity = Capacity { min: 2, desired: 2, max: 2 };
-        let (image, from) = (ending.image.clone(), vec![1]);
-        let intent = Intent { generation: 2, from, image, capacity, holder, at: 60, ending };
-        lease.intend(Some(&intent)).await.unwrap();
-    });
-    let said = status(&[]).stdout;
-    let line =
-        "not ended: `deploy production` by ann@desk since 1970-01-01 00:01:00 UTC, generation 2";
-    assert!(said.contains(line), "{said}");
-    let json = status(&["--format", "json"]).json();
-    assert_eq!(json["deployments"][0]["unfinished"]["who"], "ann@desk");
 }
 
 fn events() {

@@ -9,6 +9,8 @@ use std::process::{Command, Stdio};
 pub struct Project {
     folder: tempfile::TempDir,
     pub nothing_is_baked: bool,
+    /// The folder of the store: each machine has its own.
+    pub store: &'static str,
 }
 
 /// How the host ended, and what it said.
@@ -20,7 +22,7 @@ pub struct Ran {
 
 impl Project {
     pub fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), nothing_is_baked: false }
+        Self { folder: tempfile::tempdir().unwrap(), nothing_is_baked: false, store: "store" }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -55,7 +57,7 @@ impl Project {
     pub fn run(&self, document: Document, args: &[&str]) -> Ran {
         let mut command = Command::new("setsid");
         command.arg("--wait").arg(std::env::current_exe().unwrap()).args(args);
-        command.arg("--store").arg(self.path("store"));
+        command.arg("--store").arg(self.path(self.store));
         if self.nothing_is_baked {
             command.env(world::NOTHING_BAKED, "1");
         }

@@ -10,6 +10,7 @@
 mod cases;
 mod host;
 mod places;
+mod shared;
 mod world;
 
 use std::process::ExitCode;
@@ -21,7 +22,7 @@ fn main() -> ExitCode {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|part| name.contains(part));
-    let all = || cases::ALL.iter().chain(places::ALL);
+    let all = || cases::ALL.iter().chain(places::ALL).chain(shared::ALL);
     let chosen: Vec<_> = all().filter(|(name, _)| is_wanted(name)).collect();
     println!("\nrunning {} tests", chosen.len());
     let mut failed = 0;

@@ -1,4 +1,6 @@
 use super::folder::parent;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 use std::fs::{File, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::Path;
@@ -47,14 +49,16 @@ impl Rights {
         if let Self::Shared { group, mode } = self {
             give(&File::open(made.path())?, group, 0o700 | mode & (SET_GROUP | 0o077));
         }
-        match std::fs::rename(made.path(), path) {
+        // One that is there is not replaced, not even where it is empty: whoever has made it may be about to write into it.
+        match renameat_with(CWD, made.path(), CWD, path, RenameFlags::NOREPLACE) {
             Ok(()) => {
                 let _ = made.keep();
                 Ok(())
             }
-            // Somebody was quicker, and has written something there; what is empty was replaced by its like.
             Err(_) if path.is_dir() => Ok(()),
-            Err(error) => Err(error),
+            // The file system knows no such rename: it is private, or as the umask has it.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => std::fs::create_dir_all(path),
+            Err(error) => Err(error.into()),
         }
     }
 
