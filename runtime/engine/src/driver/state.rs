@@ -103,7 +103,7 @@ pub enum NotYours {
 /// Who changes a deployment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
-    /// `user@host`.
+    /// `user@host`, or what names them better: the address of a run in CI.
     pub who: String,
     /// One process of theirs: unique.
     pub run: String,
