@@ -71,7 +71,7 @@ fn compare(
         if round > 0 {
             let sample = |name| -> Result<Sample> {
                 let time = Duration::from_secs_f64(number(&finished.stdout, name)? / 1e3);
-                Ok(Sample { time, peak_kib: finished.sample.peak_kib })
+                Ok(Sample { time, ..finished.sample })
             };
             kiln.samples.push(sample("cold_ms")?);
             cached.samples.push(sample("warm_ms")?);

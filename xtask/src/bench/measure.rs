@@ -12,6 +12,15 @@ pub(super) struct Sample {
     pub(super) time: Duration,
     /// The most memory that any one process of the run's tree had at once: KiB. Zero where it is not known.
     pub(super) peak_kib: u64,
+    /// The processor time of all of the run's tree. Zero where it is not known.
+    pub(super) cpu: Duration,
+}
+
+impl Sample {
+    /// Of something that no program of ours has taken.
+    pub(super) fn of(time: Duration) -> Self {
+        Self { time, peak_kib: 0, cpu: Duration::ZERO }
+    }
 }
 
 /// One run that succeeded.
@@ -33,8 +42,8 @@ pub(super) fn run(command: &mut Command) -> Result<Finished> {
     command.stdout(stdout.try_clone()?).stderr(stderr.try_clone()?);
     let started = Instant::now();
     let child = command.spawn().with_context(|| format!("cannot run `{shown}`"))?;
-    let (status, peak_kib) = wait(child.id())?;
-    let sample = Sample { time: started.elapsed(), peak_kib };
+    let (status, peak_kib, cpu) = wait(child.id())?;
+    let sample = Sample { time: started.elapsed(), peak_kib, cpu };
     let (stdout, stderr) = (text(&mut stdout)?, text(&mut stderr)?);
     if status != 0 {
         let tail: Vec<&str> = stdout.lines().chain(stderr.lines()).collect();
@@ -72,17 +81,19 @@ fn text(file: &mut File) -> Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// `struct rusage` of getrusage(2) on Linux, of which only `ru_maxrss` is read here.
+/// `struct rusage` of getrusage(2) on Linux, of which only times and `ru_maxrss` are read here.
 #[repr(C)]
 struct Usage {
+    /// Of the program and of the system, in seconds and microseconds.
     times: [[std::ffi::c_long; 2]; 2],
     max_rss_kib: std::ffi::c_long,
     others: [std::ffi::c_long; 13],
 }
 
-/// Waits for a child: its wait status, and the largest resident set among it and the children it waited for.
+/// Waits for a child: its wait status, the largest resident set among it and the children it waited for, and the
+/// processor time of all of them.
 #[expect(unsafe_code, reason = "the standard library gives no usage of resources")]
-fn wait(pid: u32) -> Result<(i32, u64)> {
+fn wait(pid: u32) -> Result<(i32, u64, Duration)> {
     unsafe extern "C" {
         fn wait4(pid: i32, status: *mut i32, options: i32, usage: *mut Usage) -> i32;
     }
@@ -91,7 +102,9 @@ fn wait(pid: u32) -> Result<(i32, u64)> {
     loop {
         // SAFETY: both pointers are to live values of the types that wait4(2) writes.
         if unsafe { wait4(wanted, &raw mut status, 0, &raw mut usage) } == wanted {
-            return Ok((status, usage.max_rss_kib.try_into().unwrap_or(0)));
+            let micros = usage.times.map(|[seconds, micros]| seconds * 1_000_000 + micros);
+            let cpu = Duration::from_micros(micros.iter().sum::<i64>().try_into().unwrap_or(0));
+            return Ok((status, usage.max_rss_kib.try_into().unwrap_or(0), cpu));
         }
         let error = std::io::Error::last_os_error();
         if error.kind() != std::io::ErrorKind::Interrupted {

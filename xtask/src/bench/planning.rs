@@ -34,7 +34,7 @@ pub(super) fn run(options: &Options, checkout: &Checkout) -> Result<Vec<Row>> {
             let finished = measure::run(Command::new(&program).arg(count.to_string()))?;
             // Without the time that it took to make up the Document.
             let time = Duration::from_secs_f64(number(&finished.stdout, "ms")? / 1e3);
-            row.samples.push(Sample { time, peak_kib: finished.sample.peak_kib });
+            row.samples.push(Sample { time, ..finished.sample });
         }
     }
     let [small, large] = &mut rows;

@@ -165,7 +165,7 @@ mod tests {
 
     fn row(case: &str, who: &str, ms: &[u64]) -> Row {
         let mut row = Row::new(case, who, 0.5);
-        let sample = |ms: &u64| Sample { time: Duration::from_millis(*ms), peak_kib: 2048 };
+        let sample = |ms: &u64| Sample { peak_kib: 2048, ..Sample::of(Duration::from_millis(*ms)) };
         row.samples = ms.iter().map(sample).collect();
         row
     }

@@ -1,4 +1,4 @@
-use super::{Region, image_state, join_all, regions};
+use super::{Baking, Region, image_state, join_all, regions};
 use crate::args::Global;
 use crate::recipes::Recipes;
 use kiln::TargetNode;
@@ -7,7 +7,7 @@ use kiln_engine::deploy::{Desired, Past, Place, Plan};
 use kiln_engine::driver::{HistoryEntry, Intent, Observed, State};
 use kiln_engine::plan::ImageRecord;
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::sync::Arc;
 use tokio::sync::watch;
 
 /// What is declared, what runs, and what differs.
@@ -59,30 +59,34 @@ async fn compare_images(
     intents: &BTreeMap<String, Intent>,
 ) -> Result<(), Error> {
     let past = Past { histories, intents };
-    let mut known: BTreeMap<String, Option<ImageRecord>> = BTreeMap::new();
+    // Many deployments start from few images.
+    let mut kept: BTreeMap<String, Option<Arc<ImageRecord>>> = BTreeMap::new();
     for region in regions {
+        let mut made: BTreeMap<(usize, &str), Option<Arc<ImageRecord>>> = BTreeMap::new();
         let mut found = Vec::new();
         for (at, desired) in region.desired.iter().enumerate() {
             let (node, image) = (&desired.node, &desired.image);
-            let baking = region.bakes.iter().find(|baking| baking.is_for(node));
-            let record = baking
-                .filter(|_| histories.contains_key(&node.name))
-                .and_then(|baking| baking.record(&image.name));
+            let of_node = |baking: &Baking<'_>| baking.is_for(node);
+            let Some(place) = region.bakes.iter().position(of_node) else { continue };
+            if !histories.contains_key(&node.name) {
+                continue;
+            }
+            let record = made
+                .entry((place, &image.name))
+                .or_insert_with(|| region.bakes[place].record(&image.name));
             let Some(record) = record else { continue };
-            let served = region.as_place().served(desired, past);
-            let served = served.filter(|entry| image.key.as_deref() != Some(&entry.image_key));
-            let was = match served.map(|entry| entry.image_key.clone()) {
+            let served = region.as_place().served(desired, past).map(|entry| &entry.image_key);
+            let was = match served.filter(|key| image.key.as_ref() != Some(key)) {
                 None => None,
-                Some(key) => match known.entry(key) {
-                    Entry::Occupied(there) => there.get().clone(),
-                    Entry::Vacant(free) => {
-                        let read = state.image(free.key()).await?;
-                        free.insert(read).clone()
+                Some(key) => {
+                    if !kept.contains_key(key) {
+                        kept.insert(key.clone(), state.image(key).await?.map(Arc::new));
                     }
-                },
+                    kept.get(key).cloned().flatten()
+                }
             };
-            let why = was.and_then(|was| image_state::difference(&was, &record));
-            found.push((at, why, record));
+            let why = was.and_then(|was| image_state::difference(&was, record));
+            found.push((at, why, Arc::clone(record)));
         }
         for (at, why, record) in found {
             let image = &mut region.desired[at].image;

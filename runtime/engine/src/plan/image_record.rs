@@ -89,3 +89,53 @@ impl ImageRecord {
         Side { fields: &layer.fields, titles: &layer.titles, tree }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An image of layers whose one step is a command.
+    fn image(layers: &[(&str, &str)]) -> ImageRecord {
+        let field = |value: &str| {
+            let (name, value) = ("shell".into(), value.into());
+            Field { op: 1, name, value, shown: None }
+        };
+        let layer = |(layer, shell): &(&str, &str)| LayerRecord {
+            node: NodeName { image: "web".into(), layer: (*layer).into() },
+            fields: vec![field(shell)],
+            titles: vec![format!("run {layer}")],
+        };
+        ImageRecord { layers: layers.iter().map(layer).collect(), trees: BTreeMap::new() }
+    }
+
+    #[test]
+    fn the_first_layer_that_is_another_is_named_and_in_what() {
+        let one = image(&[("base", "a"), ("nginx", "b"), ("site", "c")]);
+        let told = |layers: &[(&str, &str)]| {
+            let (node, what) = one.first_difference(&image(layers))?;
+            Some(format!("{}: {what}", node.layer))
+        };
+        assert_eq!(told(&[("base", "a"), ("nginx", "b"), ("site", "c")]), None);
+        let cases = [
+            (
+                &[("base", "a"), ("nginx", "x"), ("site", "y")][..],
+                "nginx: the command of step `run nginx` changed",
+            ),
+            (&[("base", "a"), ("tls", "t"), ("nginx", "b"), ("site", "c")], "tls: is new"),
+            (&[("base", "a"), ("site", "c")], "nginx: is gone"),
+            (&[("base", "a"), ("site", "c"), ("nginx", "b")], "site: has another place"),
+            (&[("base", "a"), ("nginx", "b"), ("site", "c"), ("more", "d")], "more: is new"),
+            (&[("base", "a"), ("nginx", "b")], "site: is gone"),
+        ];
+        for (layers, expected) in cases {
+            assert_eq!(told(layers).as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn a_record_comes_back_from_disk_as_it_was() {
+        let one = image(&[("base", "a")]);
+        let text = serde_json::to_vec(&one).unwrap();
+        assert_eq!(serde_json::from_slice::<ImageRecord>(&text).unwrap(), one);
+    }
+}

@@ -31,6 +31,6 @@ impl Engine {
         ensure!(planned >= wanted, "{planned} nodes, not {nodes}: {}", finished.stdout);
         // Without the time that it took to make up the Document and what runs.
         let time = Duration::from_secs_f64(number(&finished.stdout, "ms")? / 1e3);
-        Ok(Sample { time, peak_kib: finished.sample.peak_kib })
+        Ok(Sample { time, ..finished.sample })
     }
 }
