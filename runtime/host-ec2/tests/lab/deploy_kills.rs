@@ -7,8 +7,8 @@ use kiln::{health, strategy};
 use serde_json::json;
 use std::time::Duration;
 
-/// A holder that was killed holds on for so many seconds.
-const LEASE: [&str; 4] = ["--lease-time", "2", "--lock-timeout", "60"];
+/// A holder that was killed holds on for so many seconds: as long as a busy disk may take to write a lease down.
+const LEASE: [&str; 4] = ["--lease-time", "10", "--lock-timeout", "60"];
 
 /// A number that nobody can tell from the one before: SplitMix64 (Steele, Lea, Flood 2014).
 fn chance(seed: u64) -> u64 {

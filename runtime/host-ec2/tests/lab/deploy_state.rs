@@ -20,7 +20,7 @@ fn what_is_begun_and_done_stands_in_a_bucket_for_whoever_comes_next() {
     std::fs::copy(ann.path("kiln.lock"), bob.path("kiln.lock")).unwrap();
 
     // One dies while the other waits for it, and goes on.
-    let args = ["deploy", "--yes", "--lease-time", "5", "--format", "json"];
+    let args = ["deploy", "--yes", "--lease-time", "10", "--format", "json"];
     let mut dies = ann.start_on(&recipes([of("two")]), &args);
     while fleet.groups().len() < 2 {}
     let refusal = others.run(&of("three"), &["deploy", "--yes"]).refusal().to_string();
