@@ -177,6 +177,8 @@ impl Works<'_> {
             Error::environment(format!("`{name}` is not there"))
                 .help("deploy again: what is missing is made")
         })?;
+        // Before: servers to come get the tags that the group has then.
+        self.retag(&there, &name).await.map_err(told)?;
         let Capacity { min, desired, max } = capacity;
         let has = (there.min_size(), there.desired_capacity(), there.max_size());
         if has != (Some(number(min)), Some(number(desired)), Some(number(max))) {
@@ -185,7 +187,7 @@ impl Works<'_> {
             let call = call.max_size(number(max)).desired_capacity(number(desired));
             call.send().await.map_err(|error| told(error.into()))?;
         }
-        self.retag(&there, &name).await.map_err(told)
+        Ok(())
     }
 
     /// On the servers that are there, and then on the group for those to come: by the group it is seen that it was done.
