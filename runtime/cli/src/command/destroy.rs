@@ -30,7 +30,14 @@ pub(crate) async fn execute(
         regions.push(region);
     }
     if let Some(asked) = &args.region {
+        let known: Vec<String> = regions.iter().map(|one| format!("`{}`", one.name)).collect();
         regions.retain(|region| region.name == *asked);
+        if regions.is_empty() {
+            let message = format!("`{asked}` is neither the recipe's region nor the environment's");
+            let known = known.join(" and ");
+            let help = format!("these are {known}; for another one set `AWS_REGION={asked}`");
+            return Err(one(Error::input(message).help(help)));
+        }
     }
     let mut doomed = Vec::new();
     for name in &args.names {

@@ -84,6 +84,9 @@ fn destroy_elsewhere() {
     let other = ["destroy", "production", "--yes", "--region", "us-east-1"];
     let nothing = project.run(at("us-east-1"), &other).ended(0);
     assert!(nothing.stdout.contains("nothing is there"), "{}", nothing.stdout);
+    let mistyped = ["destroy", "production", "--yes", "--region", "us-est-1"];
+    let refused = project.run(at("us-east-1"), &mistyped).ended(1);
+    assert!(refused.stderr.contains("these are `us-east-1` and `eu-west-1`"), "{}", refused.stderr);
     let gone = project.run(at("us-east-1"), &["destroy", "production", "--yes"]).ended(0);
     assert!(gone.stdout.contains("is destroyed in eu-west-1"), "{}", gone.stdout);
     assert!(project.world().groups.is_empty());
