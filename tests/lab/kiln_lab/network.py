@@ -151,7 +151,9 @@ class Network:
 
     def _make_bridge(self, block: ipaddress.IPv4Network) -> None:
         ip(
-            f"link add {self.bridge} type bridge stp_state 0 forward_delay 0",
+            # Without an address of its own a bridge has the lowest of what is plugged into it: another one whenever a
+            # machine comes or goes, and who had heard of the old one talks to nobody.
+            f"link add {self.bridge} address {mac(str(block[1]))} type bridge stp_state 0 forward_delay 0",
             f"addr add {block[1]}/{block.prefixlen} dev {self.bridge}",
         )
         # Nothing leaves the lab: a host that routes for others does not for this bridge.

@@ -74,6 +74,22 @@ class Wires(unittest.TestCase):
             self.assertTrue(self.reaches(None, f"{OUTSIDE}.2", 80), "the host reaches it: otherwise this shows nothing")
             self.assertFalse(self.reaches(one, f"{OUTSIDE}.2", 80))
 
+    def test_what_is_connected_hears_of_the_host_whatever_else_comes_and_goes(self) -> None:
+        network = self.network()
+        namespace, there = self.machine(network, 10)
+        with self.listener(namespace, there, 80) as listener, socket.create_connection((there, 80), 2) as host:
+            host.settimeout(2)
+            machine, _ = listener.accept()
+            with machine:
+                block = network.gateway.rsplit(".", 1)[0]
+                others = [network.attach(f"{block}.{number}") for number in range(20, 32)]
+                machine.sendall(b"a")
+                self.assertEqual(host.recv(1), b"a", "others have come")
+                for other in others:
+                    other.close()
+                machine.sendall(b"b")
+                self.assertEqual(host.recv(1), b"b", "others have gone")
+
     def test_machine_may_listen_on_every_port_of_every_address(self) -> None:
         network = self.network()
         namespace, _ = self.machine(network, 10)

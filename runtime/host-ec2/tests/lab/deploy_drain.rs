@@ -6,9 +6,13 @@ use super::project::Project;
 use kiln::{Deployment, Strategy, load_balancer, strategy};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// So many are open at any time, each for six seconds.
 const OPEN: usize = 12;
+
+/// Whoever waits for longer is not answered.
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// Servers that are removed as soon as they have lost their traffic.
 fn of(image: kiln::Image, version: &str, strategy: impl Into<Strategy>) -> Deployment {
@@ -24,7 +28,8 @@ fn answered(url: &str, work: impl FnOnce()) -> Result<BTreeMap<String, usize>, u
         let client = || {
             let mut answers = Vec::new();
             while goes_on.load(Ordering::Relaxed) {
-                let asked = ureq::get(format!("{url}/slow")).call();
+                let asked = ureq::get(format!("{url}/slow"));
+                let asked = asked.config().timeout_global(Some(LONGEST)).build().call();
                 answers.push(asked.and_then(|mut answer| answer.body_mut().read_to_string()));
             }
             answers
