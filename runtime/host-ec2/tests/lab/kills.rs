@@ -3,7 +3,7 @@
 use super::cloud::{Lab, bad_weather};
 use super::project::Project;
 use kiln::Test;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::process::Command;
 use std::time::Duration;
 
@@ -26,9 +26,24 @@ fn leftovers(lab: &Lab) -> Vec<String> {
     if images.len() != 1 {
         left.extend(images);
     }
+    // Of the three layers: the last one's is the image's too. Whoever bakes one again before its snapshot can be seen makes
+    // a double, and the image may stand on the older.
+    let of_image = lab.boto(
+        "[d['Ebs']['SnapshotId'] for o in ec2.describe_images(Owners=['self'])['Images'] \
+          for d in o['BlockDeviceMappings'] if 'Ebs' in d]",
+    );
+    let newest = lab.boto(&format!(
+        "{{t['Value']: o['SnapshotId'] for o in sorted(ec2.describe_snapshots(OwnerIds=['self'])['Snapshots'], \
+          key=lambda o: (o['StartTime'], o['SnapshotId'])) if {of_kiln} \
+          for t in o['Tags'] if t['Key'] == 'kiln:key'}}"
+    ));
+    let newest: Vec<&Value> = newest.as_object().unwrap().values().collect();
+    let is_wanted = |id: &String| {
+        let id = json!(id);
+        newest.contains(&&id) || of_image.as_array().unwrap().contains(&id)
+    };
     let snapshots = list("ec2.describe_snapshots(OwnerIds=['self'])['Snapshots']", "SnapshotId");
-    // Of the layers: the last one's is the image's too.
-    if snapshots.len() != 3 {
+    if newest.len() != 3 || !snapshots.iter().all(is_wanted) {
         left.extend(snapshots);
     }
     left
