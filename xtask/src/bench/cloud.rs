@@ -1,5 +1,5 @@
 use super::place::Place;
-use crate::lab::Places;
+use crate::lab::{self, Places};
 use crate::python;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
@@ -46,7 +46,7 @@ impl Cloud {
         }
         let mut env = module(Command::new(&cloud.python), "env");
         let exports = env.output().context("cannot ask the lab")?;
-        cloud.environment = variables(&String::from_utf8_lossy(&exports.stdout));
+        cloud.environment = lab::variables(&String::from_utf8_lossy(&exports.stdout));
         Ok(cloud)
     }
 
@@ -66,27 +66,5 @@ impl Drop for Cloud {
         // `kill` of the standard library would not let it close.
         let _ = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
         let _ = self.child.wait();
-    }
-}
-
-/// Of lines like `export NAME=value`.
-fn variables(exports: &str) -> Vec<(String, String)> {
-    let assignments = exports.lines().filter_map(|line| line.strip_prefix("export "));
-    let pairs = assignments.filter_map(|assignment| assignment.split_once('='));
-    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn exports_are_variables_and_other_lines_are_not() {
-        let text =
-            "export AWS_REGION=eu-west-1\n# x=y\nexport AWS_ENDPOINT_URL=http://[::1]:1/?a=b\n";
-        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let expected =
-            [pair("AWS_REGION", "eu-west-1"), pair("AWS_ENDPOINT_URL", "http://[::1]:1/?a=b")];
-        assert_eq!(variables(text), expected);
     }
 }

@@ -7,7 +7,7 @@ pub(super) const USAGE: &str = "\
 usage: cargo xtask bench [--runs N] [--quick] [--only GROUP[,GROUP…]] [--fresh-clone] [--json FILE] [--yes]
   --runs N        how often each thing is measured [default: 5]
   --quick         small trees and three runs: to see that it works, not how fast it is
-  --only GROUPS   of: seven, planning, hashing, edit, ssh, ec2, deployments; of the last also deploys alone
+  --only GROUPS   of: seven, planning, hashing, edit, ssh, ec2, deployments; also deploys, the timed part of the last
   --fresh-clone   also a fresh clone to its first baked image, once: minutes
   --json FILE     write the results there too
   --yes           install what is missing without asking";

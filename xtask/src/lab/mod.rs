@@ -2,12 +2,14 @@
 //!
 //! The lab itself is `tests/lab`. What is here gives it what it needs, starts it detached, and ends it.
 
+mod exports;
 pub(crate) mod holder;
 mod needs;
 mod options;
 mod places;
 mod up;
 
+pub(crate) use exports::variables;
 pub(crate) use needs::NEEDS;
 pub(crate) use places::Places;
 

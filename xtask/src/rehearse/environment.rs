@@ -1,4 +1,5 @@
 use super::cloud::NAME;
+use crate::lab;
 use anyhow::{Result, bail, ensure};
 use std::net::SocketAddr;
 use std::process::Command;
@@ -24,7 +25,7 @@ impl Environment {
     /// # Errors
     /// When commands would reach anything but a lab on this machine by it.
     pub(super) fn of_lab(exports: &str) -> Result<Self> {
-        let variables = variables(exports);
+        let variables = lab::variables(exports);
         for needed in NEEDED {
             let is_set = variables.iter().any(|(name, value)| name == needed && !value.is_empty());
             ensure!(is_set, "the lab does not say `{needed}`\n{}", help());
@@ -60,13 +61,6 @@ fn is_here(url: &str) -> bool {
 
 fn help() -> String {
     format!("help: nothing was deployed; `cargo xtask lab up --name {NAME}` prints what it says")
-}
-
-/// Of lines like `export NAME=value`.
-fn variables(exports: &str) -> Vec<(String, String)> {
-    let assignments = exports.lines().filter_map(|line| line.strip_prefix("export "));
-    let pairs = assignments.filter_map(|assignment| assignment.split_once('='));
-    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use std::ffi::OsString;
 pub(super) const USAGE: &str = "\
 usage: cargo xtask rehearse [--keep] [--rate N] [--yes] [DEPLOYMENT…]
 Deploys your own recipes in a lab: bakes, deploys, edits a copy, deploys again while requests run, rolls back, and
-destroys it all. Your files are not touched, and nothing outside this machine is.
+destroys it all. Your files are not touched, and nothing outside this machine is. Ends with 1 if a request failed or was
+answered by the wrong version.
 
   --rate N   requests each second through each load balancer [default: 200]
   --keep     leave lab and copy as they are at the end, and say how to go on

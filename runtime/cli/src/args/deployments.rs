@@ -19,7 +19,7 @@ pub(crate) struct ChangeArgs {
     /// Wait so many seconds for somebody else who changes the same deployment.
     #[arg(long, default_value_t = 0, value_name = "SECONDS")]
     lock_timeout: u64,
-    /// A deployment that is being changed stays so for others for so many seconds after this process was killed.
+    /// If this process is killed, others must wait for so many seconds before they can change the deployment.
     #[arg(long, default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
     lease_time: u64,
 }

@@ -47,7 +47,8 @@ pub(crate) struct Global {
     /// The lock file.
     #[arg(long, global = true, default_value = "kiln.lock", value_name = "FILE", hide = true)]
     pub(crate) lock_file: PathBuf,
-    /// Do what would be asked about first: install what the machine lacks, remove what `gc` finds, deploy, destroy.
+    /// Do what would be asked about first: install what the machine lacks, remove what `gc` finds, deploy, roll back,
+    /// destroy.
     #[arg(long, short, global = true)]
     pub(crate) yes: bool,
 }

@@ -91,7 +91,7 @@ impl PlanFile {
         Ok(plan)
     }
 
-    /// Writes it: to a temporary name, then renamed. It may say secrets of user data, so it is its owner's alone.
+    /// Writes it: to a temporary name, then renamed. It says values of the recipes, so it is its owner's alone.
     ///
     /// # Errors
     /// When it cannot be written.

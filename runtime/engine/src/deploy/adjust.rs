@@ -28,7 +28,8 @@ impl Turn<'_> {
             // What is undone from here on is undone to this.
             self.lease.record(&entry).await?;
         }
-        let capacity = wanted(node.replicas, Some(current.capacity));
+        let then = standing.entry(number).map(|entry| entry.deployment.replicas);
+        let capacity = wanted(node.replicas, then, Some(current.capacity));
         let switch = Switch::new(self, goal, number, &[], capacity);
         let resizes = current.capacity != capacity || current.running != goal.declared.running;
         if resizes {

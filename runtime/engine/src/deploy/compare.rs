@@ -44,7 +44,8 @@ pub(super) fn compare(
     if !generation.attached {
         adjusts.push(Reason::Detached { generation: generation.number });
     }
-    let capacity = wanted(goal.node.replicas, Some(generation.capacity));
+    let then = entry.map(|entry| entry.deployment.replicas);
+    let capacity = wanted(goal.node.replicas, then, Some(generation.capacity));
     let moved = generation.capacity != capacity;
     let others = generation.running != declared.running || *front != declared.front;
     if moved || others {
@@ -52,7 +53,7 @@ pub(super) fn compare(
         let prior: Option<Declared> =
             entry.map(|entry| deployer.declared(&entry.deployment, &entry.image));
         if moved {
-            let drift = entry.is_some_and(|entry| entry.deployment.replicas == goal.node.replicas);
+            let drift = then == Some(goal.node.replicas);
             let runs = generation.capacity;
             adjusts.push(Reason::Capacity { runs, declared: capacity, drift });
         }
@@ -78,11 +79,17 @@ pub(super) fn is_intended(goal: &Goal<'_>, intent: &Intent, history: &[HistoryEn
         && history.iter().all(|entry| entry.generation != intent.generation)
 }
 
-/// How many servers a generation is to have. Where something may move the number, it stays where that has put it.
-pub(super) fn wanted(replicas: Replicas, now: Option<Capacity>) -> Capacity {
+/// How many servers a generation is to have. Where something may move the number, it stays where that has put it, until
+/// another one is declared than `then`.
+pub(super) fn wanted(
+    replicas: Replicas,
+    then: Option<Replicas>,
+    now: Option<Capacity>,
+) -> Capacity {
     let Replicas { min, desired, max } = replicas;
+    let is_edited = then.is_some_and(|then| then.desired != desired);
     let desired = match now {
-        Some(now) if min < max => now.desired.clamp(min, max),
+        Some(now) if min < max && !is_edited => now.desired.clamp(min, max),
         _ => desired,
     };
     Capacity { min, desired, max }

@@ -87,7 +87,7 @@ impl Turn<'_> {
             // While it was rolled, it has shrunk.
             if let Some(entry) = standing.entry(old.generation) {
                 let had = before(old.capacity, intent);
-                old.capacity = wanted(entry.deployment.replicas, Some(had));
+                old.capacity = wanted(entry.deployment.replicas, None, Some(had));
             }
         }
         switch.kept = standing.entry(number).is_some();

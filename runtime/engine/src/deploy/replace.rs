@@ -41,14 +41,16 @@ impl Turn<'_> {
         let serving = generations.iter().filter(|found| found.attached && found.number != to);
         let now = serving
             .max_by_key(|found| found.capacity.desired)
-            .or_else(|| generations.iter().find(|found| found.attached))
-            .map(|found| before(found.capacity, reading.intent.as_ref()));
-        let capacity = wanted(goal.node.replicas, now);
+            .or_else(|| generations.iter().find(|found| found.attached));
+        let then = now.and_then(|found| standing.entry(found.number));
+        let then = then.map(|entry| entry.deployment.replicas);
+        let now = now.map(|found| before(found.capacity, reading.intent.as_ref()));
+        let capacity = wanted(goal.node.replicas, then, now);
         let mut switch = Switch::new(self, goal, to, &generations, capacity);
         for old in &mut switch.from {
             if let Some(entry) = standing.entry(old.generation) {
                 let had = before(old.capacity, reading.intent.as_ref());
-                let declared = wanted(entry.deployment.replicas, Some(had));
+                let declared = wanted(entry.deployment.replicas, None, Some(had));
                 // What a run that is dead has shrunk was declared with more.
                 if old.capacity.desired < declared.desired {
                     old.capacity = declared;

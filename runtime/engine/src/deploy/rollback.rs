@@ -1,12 +1,10 @@
-use super::compare::{before, wanted};
 use super::goal::Goal;
 use super::recover::Recovered;
 use super::replace::{Replacement, and};
 use super::turn::{Reading, Turn};
 use crate::Error;
-use crate::driver::{Capacity, Generation, HistoryEntry, Intent};
+use crate::driver::{Generation, HistoryEntry, Intent};
 use crate::event::DeployPhase;
-use kiln::Replicas;
 use std::collections::BTreeSet;
 
 impl Turn<'_> {
@@ -51,18 +49,12 @@ impl Turn<'_> {
         }
     }
 
-    /// What was deployed then, with as many servers as the traffic has now.
+    /// What was deployed then, for as many servers as were declared last.
     fn goal(&self, reading: &Reading, earlier: &HistoryEntry) -> Goal<'static> {
         let mut node = earlier.deployment.clone();
-        let generations = reading.observed.iter().flat_map(|observed| &observed.generations);
-        let serving = generations.filter(|found| found.attached);
-        let now = serving.max_by_key(|found| found.capacity.desired);
-        let now = now.map(|found| before(found.capacity, reading.intent.as_ref()));
-        // While it is replaced it has fewer than it was deployed with.
         let last = reading.history.iter().rfind(|entry| entry.failure.is_none());
         if let Some(last) = last.filter(|entry| entry.action != "destroy") {
-            let Capacity { min, desired, max } = wanted(last.deployment.replicas, now);
-            node.replicas = Replicas { min, desired, max };
+            node.replicas = last.deployment.replicas;
         }
         Goal::earlier(self.deployer, earlier, node)
     }

@@ -158,6 +158,39 @@ fn an_autoscaled_number_is_left_where_it_is() {
 }
 
 #[test]
+fn another_declared_number_is_gone_to_once_and_then_left_to_what_moves_it() {
+    let declared = |desired_servers, version| {
+        let mut wanted = desired(&node("web", 2, RED_BLACK), version);
+        wanted.node.replicas.max = 6;
+        wanted.node.replicas.desired = desired_servers;
+        wanted
+    };
+    let bench = deployed(&declared(2, 1));
+    let moves_to = |generation, servers| {
+        let of = ("web".to_owned(), generation);
+        bench.world.lock().groups.get_mut(&of).unwrap().capacity.desired = servers;
+        (0..4).for_each(|_| bench.world.tick());
+    };
+    let has =
+        |generation| bench.world.lock().groups[&("web".to_owned(), generation)].capacity.desired;
+    moves_to(1, 4);
+    let plan = bench.plan(&[declared(3, 1)]);
+    assert_eq!(lines(&plan), ["capacity: 4 (2 to 6) → 3 (2 to 6)"]);
+    bench.deploy(&[declared(3, 1)]).unwrap();
+    assert_eq!(has(1), 3);
+    moves_to(1, 5);
+    assert_eq!(bench.plan(&[declared(3, 1)]).deployments[0].change, Change::Nothing);
+    bench.deploy(&[declared(3, 2)]).unwrap();
+    assert_eq!(has(2), 5, "as many as had the traffic");
+    bench.deploy(&[declared(6, 3)]).unwrap();
+    assert_eq!(has(3), 6, "as many as are declared now");
+    moves_to(3, 4);
+    bench.rollback("web", None).unwrap();
+    assert_eq!(has(2), 4, "a rollback is of the image, not of the number");
+    assert_eq!(bench.plan(&[declared(6, 2)]).deployments[0].change, Change::Nothing);
+}
+
+#[test]
 fn what_is_not_in_the_recipes_is_shown_and_left_alone() {
     let wanted = desired(&node("web", 2, RED_BLACK), 1);
     let bench = deployed(&wanted);

@@ -29,7 +29,8 @@ impl ReplicaBounds {
         self
     }
 
-    /// So many at first. Unless told as many as there must be at least.
+    /// So many at first, and again when another number is declared; else what moves it between the bounds, such as an
+    /// autoscaler, has its way. Unless told as many as there must be at least.
     #[must_use]
     pub fn desired(mut self, servers: u32) -> Self {
         self.desired = Some(servers);
