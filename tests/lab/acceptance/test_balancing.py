@@ -157,7 +157,8 @@ class Balancing(unittest.TestCase):
         site = Site(lab, "life", 2)
         one, two = site.settled(2)
         load = Load(site.address, 50)
-        self.assertEqual({site.curl() for _ in range(6)}, {site.host(one), site.host(two)})
+        # It is told a moment after its health is known.
+        until(lambda: {site.curl() for _ in range(6)} == {site.host(one), site.host(two)}, 10)
 
         # Sick: no traffic, though it answers.
         site.run_in(one, "touch /run/sick")

@@ -233,6 +233,39 @@ class Objects(BalancingCase):
         with self.refused("TargetGroupAssociationLimit"):
             self.listener(self.balancer("second"), group)
 
+    def test_targets_are_reached_in_the_zones_of_the_balancer_alone(self) -> None:
+        group, balancer = self.target_group(), self.balancer()
+        self.listener(balancer, group)
+        within, beyond = (self.run_one(SubnetId=subnet) for subnet in self.subnets[1:3])
+        for instance in (within, beyond):
+            self.until(lambda instance=instance: self.state(instance) == "running")
+        self.elb.register_targets(TargetGroupArn=group, Targets=[{"Id": within}, {"Id": beyond}])
+        self.assertEqual(self.health(group)[beyond], ("unused", "Target.NotInUse"))
+        self.assertNotEqual(self.health(group)[within][0], "unused")
+        address = {one: self.describe(one)["PrivateIpAddress"] for one in (within, beyond)}
+        self.until(lambda: address[within] in self.served(balancer))
+        self.assertNotIn(address[beyond], self.served(balancer))
+        self.elb.set_subnets(LoadBalancerArn=balancer, Subnets=self.subnets[:3])
+        self.assertNotEqual(self.health(group)[beyond][0], "unused")
+        self.until(lambda: address[beyond] in self.served(balancer))
+
+    def test_a_network_balancer_leaves_a_zone_before_it_takes_another_subnet_there(self) -> None:
+        vpc = self.ec2.create_vpc(CidrBlock="10.99.0.0/16")["Vpc"]["VpcId"]
+        subnets = []
+        for number, zone in enumerate("aab"):
+            request = {"CidrBlock": f"10.99.{number}.0/24", "AvailabilityZone": f"{REGION}{zone}"}
+            subnets.append(self.ec2.create_subnet(VpcId=vpc, **request)["Subnet"]["SubnetId"])
+            self.addCleanup(self.ec2.delete_subnet, SubnetId=subnets[-1])
+        one, other, elsewhere = subnets
+        made = self.elb.create_load_balancer(Name="net", Type="network", Subnets=[one, elsewhere])["LoadBalancers"][0]
+        balancer = made["LoadBalancerArn"]
+        self.addCleanup(self.elb.delete_load_balancer, LoadBalancerArn=balancer)
+        with self.refused("InvalidConfigurationRequest", "already associated"):
+            self.elb.set_subnets(LoadBalancerArn=balancer, Subnets=[other, elsewhere])
+        self.elb.set_subnets(LoadBalancerArn=balancer, Subnets=[elsewhere])
+        zones = self.elb.set_subnets(LoadBalancerArn=balancer, Subnets=[other, elsewhere])["AvailabilityZones"]
+        self.assertEqual({zone["SubnetId"] for zone in zones}, {other, elsewhere})
+
     def test_what_cannot_be_is_refused(self) -> None:
         with self.refused("ValidationError", "two different Availability Zones"):
             self.elb.create_load_balancer(Name="one", Subnets=self.subnets[:1])

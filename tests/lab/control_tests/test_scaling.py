@@ -327,6 +327,18 @@ class Requests(ScalingCase):
         tags = self.scaling.describe_tags(Filters=[{"Name": "value", "Values": ["even"]}])["Tags"]
         self.assertEqual({t["ResourceId"] for t in tags}, {"paged-0", "paged-1", "paged-2", "paged-4"})
 
+    def test_new_versions_of_a_template_are_seen_late(self) -> None:
+        template = self.template()
+        self.misbehave(visibility=60, seed=1)
+        self.addCleanup(self.lab, "misbehaviour", self.calm())
+        data = self.ec2.describe_launch_template_versions(LaunchTemplateId=template)["LaunchTemplateVersions"][0]
+        data = data["LaunchTemplateData"]
+        self.ec2.create_launch_template_version(LaunchTemplateId=template, LaunchTemplateData=data)
+        with self.refused("ValidationError", "Could not find the specified version 2"):
+            self.group(0, LaunchTemplate={"LaunchTemplateId": template, "Version": "2"})
+        self.lab("misbehaviour", {"visibility": 0})
+        self.group(0, LaunchTemplate={"LaunchTemplateId": template, "Version": "2"})
+
     def test_new_groups_and_templates_are_seen_late(self) -> None:
         self.misbehave(visibility=60, seed=1)
         made = self.ec2.create_launch_template(

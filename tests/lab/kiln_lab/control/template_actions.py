@@ -8,6 +8,7 @@ from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.utils import generic_filter, parse_user_data
 
+from . import unseen
 from .launch_templates import LabTemplate
 
 PAGE = 200
@@ -42,6 +43,7 @@ class TemplateActions:
             data = {**template.get_version(source).data, **data}
         self.error_on_dryrun()
         version = template.create_version(data, self._get_param("VersionDescription"))
+        self.lab.plane.visibility.born(unseen.version(template.id, version.number))
         return ActionResult({"LaunchTemplateVersion": self._shown_version(template, version)})
 
     def modify_launch_template(self) -> ActionResult:

@@ -35,6 +35,11 @@ def key(name: str) -> str:
     return f"key-{name}"
 
 
+def version(template: str, number: int | str) -> str:
+    """The name of a launch template's version among resources."""
+    return f"{template}:{number}"
+
+
 def refuse(visibility: Visibility, request: dict[str, Any]) -> None:
     """Raises EC2's error when the request names something unseen. Filters never fail, they just match nothing."""
     named = list(_named({k: v for k, v in request.items() if k not in ("Filters", "Filter", "ClientToken", "UserData")}))

@@ -104,6 +104,28 @@ class LabBalancing(ELBv2Backend):
         self.plane.later(arn, self.plane.latency.of(real.INTERFACE_GONE), gone)
         self.plane.keeper.poke()
 
+    def set_subnets(self, arn: str, subnets: list[str], subnet_mappings: list[dict[str, Any]]) -> list[dict[str, str]]:
+        """SetSubnets. A network load balancer leaves a zone before it takes another subnet there."""
+        balancer = self.load_balancers.get(arn)
+        if balancer is None:
+            raise LoadBalancerNotFoundError()
+        kind = balancer.type or "application"
+        found = self._subnets(list(subnets) or [mapping["SubnetId"] for mapping in subnet_mappings], kind)
+        has = {subnet.availability_zone: subnet.id for subnet in balancer.subnets}
+        if kind == "network" and any(has.get(one.availability_zone, one.id) != one.id for one in found):
+            raise ELBClientError(
+                "InvalidConfigurationRequest",
+                "You cannot specify an additional subnet from an Availability Zone that is already associated with the "
+                "load balancer",
+            )
+        balancer.subnets = found
+        self.plane.keeper.poke()
+        return [{"ZoneName": subnet.availability_zone, "SubnetId": subnet.id} for subnet in found]
+
+    def reaches(self, group: LabTargetGroup, target: Target) -> bool:
+        """Whether the load balancer that forwards to a group stands in a target's zone."""
+        return any(plan.reaches(self.load_balancers[arn], target) for arn in self.users(group.arn))
+
     def create_target_group(self, name: str, **kwargs: Any) -> LabTargetGroup:
         """The same once more is the same one."""
         for group in self.target_groups.values():

@@ -56,14 +56,20 @@ def asked(target: Target, latency: Latency, now: float) -> bool:
     return begun and target.serves and not target.draining
 
 
+def reaches(balancer: LabLoadBalancer, target: Target) -> bool:
+    """Whether a load balancer stands in the zone of a target: it forwards to no other."""
+    zones = {subnet.availability_zone for subnet in balancer.subnets}
+    return target.instance is None or target.instance.placement.zone in zones
+
+
 def _pool(name: str, group: LabTargetGroup, balancer: LabLoadBalancer) -> Pool:
-    serving = [t for t in group.registered.values() if t.serves and not t.draining]
+    reached = [t for t in group.registered.values() if t.serves and reaches(balancer, t)]
+    serving = [t for t in reached if not t.draining]
     # When none is healthy the load balancer cannot know better, and asks them all.
     open_to = [t for t in serving if t.state == "healthy"] or serving
     servers = [
         Server(target.name, target.address, target.port, READY if target in open_to else DRAIN)
-        for target in group.registered.values()
-        if target.serves
+        for target in reached
     ]
     least = group.attributes.get("load_balancing.algorithm.type") == "least_outstanding_requests"
     return Pool(name, balancer.type == "application", group.protocol in ("HTTPS", "TLS"), least, tuple(servers))

@@ -15,6 +15,11 @@ HEALTH = {
         "Target.NotInUse",
         "Target group is not configured to receive traffic from the load balancer",
     ),
+    "elsewhere": (
+        "unused",
+        "Target.NotInUse",
+        "Target is in an Availability Zone that is not enabled for the load balancer",
+    ),
     "stopped": ("unused", "Target.InvalidState", "Target is in the stopped state"),
     "unknown": ("unused", "Target.NotRegistered", "Target is not registered to the target group"),
 }
@@ -69,12 +74,16 @@ class Target:
             if self.state == "unhealthy" or self._failed >= unhealthy:
                 self.state, self.reason = "unhealthy", outcome
 
-    def health(self, used: bool, asked: bool) -> tuple[str, str | None, str | None]:
-        """State, reason and description. `used`: some listener forwards to the group; `asked`: checks have begun."""
+    def health(self, used: bool, reached: bool, asked: bool) -> tuple[str, str | None, str | None]:
+        """State, reason and description. `used`: some listener forwards to the group; `reached`: from the target's zone;
+        `asked`: checks have begun.
+        """
         if self.draining:
             return HEALTH["draining"]
         if not used:
             return HEALTH["unused"]
+        if not reached:
+            return HEALTH["elsewhere"]
         if not self.serves:
             return HEALTH["stopped"]
         if self.state == "initial":

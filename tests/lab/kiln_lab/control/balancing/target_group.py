@@ -92,7 +92,8 @@ class LabTargetGroup(FakeTargetGroup):
 
     def _shown(self, target: Target) -> dict[str, Any]:
         used = bool(self.load_balancer_arns)
-        return self._health(target.id, target.port, target.health(used, self.lab.asked(self, target)))
+        health = target.health(used, self.lab.reaches(self, target), self.lab.asked(self, target))
+        return self._health(target.id, target.port, health)
 
     def _health(self, target_id: str, port: int, health: tuple[str, str | None, str | None]) -> dict[str, Any]:
         state, reason, description = health

@@ -10,6 +10,7 @@ from moto.autoscaling.models import AutoScalingBackend, make_int
 from moto.core.exceptions import ServiceException
 from moto.ec2.exceptions import EC2ClientError
 
+from .. import unseen as hidden
 from ..plane import Plane
 from . import launching
 from .activity import Activity
@@ -318,7 +319,12 @@ class LabScaling(AutoScalingBackend):
 
     def _known_template(self, named: dict[str, Any] | None) -> dict[str, Any]:
         if named:
-            self.ec2_backend.template(named.get("LaunchTemplateName"), named.get("LaunchTemplateId"))
+            template = self.ec2_backend.template(named.get("LaunchTemplateName"), named.get("LaunchTemplateId"))
+            version = named.get("Version") or ""
+            if self.plane.visibility.hides(hidden.version(template.id, version)):
+                raise ValidationError(
+                    f"Could not find the specified version {version} for the launch template with ID {template.id}."
+                )
         return named or {}
 
     def _check_target_groups(self, arns: list[str]) -> None:
