@@ -10,7 +10,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
     AvailabilityZone, LoadBalancer, LoadBalancerSchemeEnum, LoadBalancerStateEnum,
     LoadBalancerTypeEnum, Tag,
 };
-use kiln::NewLoadBalancer;
+use kiln::{LoadBalancerKind, NewLoadBalancer};
 use kiln_engine::Error;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -50,6 +50,16 @@ impl Works<'_> {
             |refusal: Refusal| self.refused_at(refusal, "change the load balancer", &made.origin);
         let arn = there.load_balancer_arn().unwrap_or_default();
         let has = zones(&there);
+        if let (LoadBalancerKind::Network, Some((zone, subnet))) = (made.kind, taken(&has, network))
+        {
+            let message = format!(
+                "a network load balancer that stands in `{subnet}` cannot go to another subnet of {zone}"
+            );
+            let error = Error::input(message).at(&made.origin);
+            return Err(error.help(format!(
+                "name `{subnet}`; or deploy once without a subnet of {zone}, and then with the other"
+            )));
+        }
         let wanted = match unwanted {
             Unwanted::Go => one_of_each_zone(network),
             Unwanted::Stay => with(&has, network),
@@ -173,6 +183,15 @@ fn one_of_each_zone(network: &Network) -> BTreeMap<&String, &String> {
     network.subnets.iter().map(|(id, zone)| (zone, id)).collect()
 }
 
+/// A zone, and the subnet there, of a load balancer that is to be in another subnet of that zone.
+fn taken<'a>(
+    has: &'a BTreeMap<String, String>,
+    network: &Network,
+) -> Option<(&'a String, &'a String)> {
+    let wanted = one_of_each_zone(network);
+    has.iter().find(|(zone, subnet)| wanted.get(zone).is_some_and(|other| other != subnet))
+}
+
 /// Those that a load balancer has, and those of a network in other zones.
 fn with<'a>(
     has: &'a BTreeMap<String, String>,
@@ -193,5 +212,7 @@ mod tests {
         let network = Network { vpc: "vpc-1".into(), subnets };
         let all: Vec<&str> = with(&has, &network).into_values().map(String::as_str).collect();
         assert_eq!(all, ["subnet-1", "subnet-2", "subnet-4"]);
+        assert_eq!(taken(&has, &network), has.iter().nth(1));
+        assert_eq!(taken(&BTreeMap::from([pair("a", "subnet-1")]), &network), None);
     }
 }

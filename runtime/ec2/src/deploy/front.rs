@@ -48,6 +48,20 @@ impl Front<'_> {
 }
 
 impl<'a> Works<'a> {
+    /// Where servers start, of a network: where nobody has named that, in the zones of their load balancer, which forwards
+    /// to no other.
+    pub(super) async fn before_balancer(self, network: Network) -> Result<Network, Error> {
+        match &self.deployment.load_balancer {
+            Some(LoadBalancer::Made(made))
+                if self.target().subnets.is_empty() && !made.subnets.is_empty() =>
+            {
+                let balancer = Network::of(self.aws(), &made.subnets, &made.origin).await?;
+                network.within(&balancer, &made.origin)
+            }
+            _ => Ok(network),
+        }
+    }
+
     /// What is declared, made beside what is there: nothing is taken from servers that have traffic, nor changed for them.
     pub(super) async fn beside(self, world: &World) -> Result<Front<'a>, Error> {
         match &self.deployment.load_balancer {
@@ -76,6 +90,16 @@ impl<'a> Works<'a> {
                 );
                 let error = Error::input(message).at(&made.origin);
                 return Err(error.help("name subnets of one network for both"));
+            }
+            let beyond = network.lacks(&servers);
+            if !of_servers.is_empty() && !beyond.is_empty() {
+                let zones = beyond.into_iter().collect::<Vec<_>>().join(", ");
+                let message =
+                    format!("the load balancer does not stand in {zones}, where servers start");
+                let error = Error::input(message).at(&made.origin);
+                return Err(error.help(
+                    "it forwards to its own zones alone: name subnets of the same ones for both",
+                ));
             }
         }
         let vpc = network.vpc.as_str();

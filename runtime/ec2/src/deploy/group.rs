@@ -1,4 +1,4 @@
-use super::names::{GENERATION, LAUNCH, VERSION, is_declared};
+use super::names::{DESIRED, GENERATION, LAUNCH, VERSION, is_declared};
 use super::network::Network;
 use super::removal;
 use super::security::Unwanted;
@@ -14,6 +14,10 @@ use aws_sdk_ec2::types::Image;
 use kiln_engine::Error;
 use kiln_engine::driver::{Capacity, Launch, Output};
 use std::time::Instant;
+
+/// How many objects one call tags; it takes 1000
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateTags.html>).
+const TAGGED_AT_ONCE: usize = 500;
 
 impl Works<'_> {
     /// Makes a generation, without traffic.
@@ -34,6 +38,7 @@ impl Works<'_> {
         let (network, image) = tokio::try_join!(
             async {
                 let network = Network::of(self.aws(), &target.subnets, self.origin()).await?;
+                let network = self.before_balancer(network).await?;
                 network.offering(self.aws(), &target.instance_type, self.origin()).await
             },
             self.image(launch.image),
@@ -162,7 +167,8 @@ impl Works<'_> {
         let own = traits::launch(self.deployment, launch.image);
         let own = own.into_iter().map(|(name, value)| (format!("{LAUNCH}{name}"), value));
         let version = (VERSION.to_owned(), version.to_string());
-        let own: Tags = own.chain([version]).collect();
+        let desired = (DESIRED.to_owned(), self.deployment.replicas.desired.to_string());
+        let own: Tags = own.chain([version, desired]).collect();
         let of = |(key, value): (&String, &String), propagate| tag(name, key, value, propagate);
         let own = own.iter().map(|pair| of(pair, false));
         propagated.iter().map(|pair| of(pair, true)).chain(own).collect()
@@ -185,6 +191,13 @@ impl Works<'_> {
             let call = self.aws().autoscaling.update_auto_scaling_group();
             let call = call.auto_scaling_group_name(&name).min_size(number(min));
             let call = call.max_size(number(max)).desired_capacity(number(desired));
+            call.send().await.map_err(|error| told(error.into()))?;
+        }
+        // After: what is written down has been done.
+        let desired = self.deployment.replicas.desired.to_string();
+        if group_tags(&there).get(DESIRED) != Some(&desired) {
+            let tag = tag(&name, DESIRED, &desired, false);
+            let call = self.aws().autoscaling.create_or_update_tags().tags(tag);
             call.send().await.map_err(|error| told(error.into()))?;
         }
         Ok(())
@@ -218,9 +231,9 @@ impl Works<'_> {
             aws_sdk_ec2::types::Tag::builder().key(key).value(value).build()
         };
         if !missing.is_empty() {
-            if !ids.is_empty() {
+            for ids in ids.chunks(TAGGED_AT_ONCE) {
                 let tags = missing.iter().map(pair).collect();
-                let call = ec2.create_tags().set_resources(Some(ids.clone()));
+                let call = ec2.create_tags().set_resources(Some(ids.to_vec()));
                 unless_gone(call.set_tags(Some(tags)).send().await)?;
             }
             let tags = missing.iter().map(|(key, value)| tag(name, key, value, true)).collect();
@@ -232,11 +245,11 @@ impl Works<'_> {
                 let tag = Tag::builder().resource_type(RESOURCE).resource_id(name);
                 tag.key(key).propagate_at_launch(true).build()
             };
-            if !ids.is_empty() {
+            for ids in ids.chunks(TAGGED_AT_ONCE) {
                 let key = |key: &String| aws_sdk_ec2::types::Tag::builder().key(key).build();
                 let tags = extra.iter().map(key).collect();
-                let call = ec2.delete_tags().set_resources(Some(ids)).set_tags(Some(tags));
-                unless_gone(call.send().await)?;
+                let call = ec2.delete_tags().set_resources(Some(ids.to_vec()));
+                unless_gone(call.set_tags(Some(tags)).send().await)?;
             }
             let tags = extra.iter().map(bare).collect();
             autoscaling.delete_tags().set_tags(Some(tags)).send().await?;

@@ -11,6 +11,8 @@ pub(super) const ATTACHED: &str = "kiln:attached";
 pub(super) const LAUNCH: &str = "kiln:launch:";
 /// The version of the launch template that a group was made with.
 pub(super) const VERSION: &str = "kiln:template-version";
+/// On a group: how many servers were declared when it was made or resized last.
+pub(super) const DESIRED: &str = "kiln:desired";
 /// What a security group is for: [`SERVERS`], [`BALANCER`].
 pub(super) const ROLE: &str = "kiln:role";
 pub(super) const SERVERS: &str = "servers";

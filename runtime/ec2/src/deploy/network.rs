@@ -57,6 +57,31 @@ impl Network {
         self.subnets.iter().map(|(id, _)| id.clone()).collect()
     }
 
+    /// The zones that another one has and this one has not.
+    pub(super) fn lacks<'a>(&self, other: &'a Self) -> BTreeSet<&'a str> {
+        let is_here = |zone: &str| self.subnets.iter().any(|(_, own)| own == zone);
+        let theirs = other.subnets.iter().map(|(_, zone)| zone.as_str());
+        theirs.filter(|zone| !is_here(zone)).collect()
+    }
+
+    /// Keeps those whose zones another one has too.
+    ///
+    /// # Errors
+    /// When none is left.
+    pub(super) fn within(mut self, other: &Self, origin: &Origin) -> Result<Self, Error> {
+        let beyond: BTreeSet<String> =
+            other.lacks(&self).into_iter().map(ToOwned::to_owned).collect();
+        self.subnets.retain(|(_, zone)| !beyond.contains(zone));
+        if self.subnets.is_empty() {
+            let message = "the load balancer stands in no zone of the default VPC's subnets";
+            let error = Error::input(message).at(origin);
+            return Err(
+                error.help("name subnets for the servers too, in the load balancer's zones")
+            );
+        }
+        Ok(self)
+    }
+
     /// Keeps those in whose zone there are instances of a type: Auto Scaling would try the others in turn.
     ///
     /// # Errors
@@ -105,6 +130,19 @@ mod tests {
         let error = Network::read(&[], "eu-west-1").unwrap_err();
         assert_eq!(error.to_string(), "there is no default VPC in `eu-west-1`");
         assert!(error.help_text().unwrap().contains("create-default-vpc"));
+    }
+
+    #[test]
+    fn zones_are_compared_whatever_subnets_they_are_of() {
+        let network = |zones: &[&str]| Network {
+            vpc: "v-1".into(),
+            subnets: zones.iter().map(|zone| (format!("s-{zone}"), (*zone).to_owned())).collect(),
+        };
+        let (balancer, servers) = (network(&["a", "b"]), network(&["b", "c", "d"]));
+        assert_eq!(balancer.lacks(&servers).into_iter().collect::<Vec<_>>(), ["c", "d"]);
+        let origin = Origin { file: "a.rs".into(), line: 1, column: 2 };
+        assert_eq!(servers.clone().within(&balancer, &origin).unwrap().ids(), ["s-b"]);
+        assert!(servers.within(&network(&["a"]), &origin).is_err());
     }
 
     #[test]

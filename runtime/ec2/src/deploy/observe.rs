@@ -2,7 +2,7 @@ use super::check::Check;
 use super::health::{Evidence, server};
 use super::listening::Listening;
 use super::names::{
-    ATTACHED, BALANCER, FRONT, GENERATION, LAUNCH, Names, SERVERS, VERSION, is_declared,
+    ATTACHED, BALANCER, DESIRED, FRONT, GENERATION, LAUNCH, Names, SERVERS, VERSION, is_declared,
 };
 use super::security;
 use super::traits;
@@ -63,6 +63,7 @@ pub(super) fn generation<'a>(
             desired: size(group.desired_capacity()),
             max: size(group.max_size()),
         },
+        declared: tags.get(DESIRED).and_then(|servers| servers.parse().ok()),
         attached: !group.target_group_arns().is_empty() || tags.contains_key(ATTACHED),
         servers,
     })

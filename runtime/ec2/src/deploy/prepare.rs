@@ -66,7 +66,7 @@ impl Works<'_> {
         to.insert(target_group.clone(), 1);
         self.listener(made, balancer, &to).await?;
         if to.len() > 1 {
-            self.until_known().await;
+            self.until_known(made.kind).await;
         }
         Ok(())
     }

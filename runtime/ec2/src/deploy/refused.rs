@@ -5,9 +5,12 @@ use kiln_engine::{Error, ErrorKind};
 /// Of a deploy or of a rollback: only the one can bake it.
 const NO_IMAGE: &str = "the AMI was deregistered, or is of another region: a deploy bakes it again, a rollback can go to another generation with `--to`";
 
+/// Auto Scaling launches as itself, and the key's policy says who may use it.
+const KEY: &str = "a volume is encrypted with a key that Auto Scaling may not use: docs/deployments.md says what its policy needs";
+
 /// Codes, or parts of messages, of refusals that name what a deployment declares, and what to do about each. The
 /// first that fits is taken.
-const REMEDIES: [(&str, ErrorKind, &str); 25] = [
+const REMEDIES: [(&str, ErrorKind, &str); 29] = [
     ("InvalidAMIID", ErrorKind::Input, NO_IMAGE),
     ("AMI cannot be found", ErrorKind::Input, NO_IMAGE),
     ("The image id", ErrorKind::Input, NO_IMAGE),
@@ -30,6 +33,11 @@ const REMEDIES: [(&str, ErrorKind, &str); 25] = [
         "two different Availability Zones",
         ErrorKind::Input,
         "an application load balancer needs subnets in two zones: name them with `subnets`",
+    ),
+    (
+        "cannot be associated with a load balancer",
+        ErrorKind::Input,
+        "name subnets in zones that take one: `load_balancer: application { subnets: [\"subnet-…\"] }`",
     ),
     (
         "internet gateway",
@@ -68,6 +76,13 @@ const REMEDIES: [(&str, ErrorKind, &str); 25] = [
     ),
     ("nstance profile", ErrorKind::Input, "name an instance profile of this account, not a role"),
     ("nstanceProfile", ErrorKind::Input, "name an instance profile of this account, not a role"),
+    (
+        "eletion protection",
+        ErrorKind::Environment,
+        "somebody has protected it: take `deletion_protection.enabled` from it, then do this again",
+    ),
+    ("KMS", ErrorKind::Environment, KEY),
+    ("Client.InternalError", ErrorKind::Environment, KEY),
     (
         "architecture",
         ErrorKind::Input,
@@ -169,6 +184,11 @@ mod tests {
                 "two zones",
             ),
             ("CertificateNotFound", "Certificate 'arn:x' not found", "certificate"),
+            (
+                "ValidationError",
+                "The following Availability Zones us-west-1a cannot be associated with a load balancer",
+                "zones that take one",
+            ),
         ] {
             let error = told(code, message);
             assert_eq!(error.kind(), ErrorKind::Input, "{code}");
@@ -187,6 +207,15 @@ mod tests {
             ("TooManyLoadBalancers", "The maximum number of load balancers has been reached"),
             ("ValidationError", "We currently do not have sufficient t3.micro capacity"),
             ("AccessDenied", "not authorized to perform autoscaling:CreateAutoScalingGroup"),
+            (
+                "OperationNotPermitted",
+                "Load balancer 'x' cannot be deleted because deletion protection is enabled",
+            ),
+            ("LaunchFailed", "Client.InternalError: Client error on launch"),
+            (
+                "LaunchFailed",
+                "Client.InvalidKMSKey.InvalidState: The KMS key provided is in an incorrect state",
+            ),
         ] {
             let error = told(code, message);
             assert_eq!(error.kind(), ErrorKind::Environment, "{code}");

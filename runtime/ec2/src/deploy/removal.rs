@@ -86,12 +86,11 @@ enum Gone {
 }
 
 /// Codes of what something that is ending still uses, or that is being changed.
-const IN_USE: [&str; 6] = [
+const IN_USE: [&str; 5] = [
     "ResourceInUse",
     "ResourceInUseException",
     "ResourceInUseFault",
     "ScalingActivityInProgress",
-    "OperationNotPermitted",
     "ResourceContention",
 ];
 
@@ -145,5 +144,9 @@ mod tests {
         let call = async || Err(Refusal::of("AccessDenied", "not authorized"));
         let error = freed("cannot remove", call).await.unwrap_err();
         assert!(error.help_text().unwrap().contains("docs/deployments.md"));
+        let message = "Load balancer 'x' cannot be deleted because deletion protection is enabled";
+        let call = async || Err(Refusal::of("OperationNotPermitted", message));
+        let error = freed("cannot remove", call).await.unwrap_err();
+        assert!(error.help_text().unwrap().contains("protected"));
     }
 }

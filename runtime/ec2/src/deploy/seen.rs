@@ -35,7 +35,7 @@ fn is_unseen(refusal: &Refusal) -> bool {
         // Of load balancers, for a security group that was made a moment ago.
         || refusal.code() == "InvalidSecurityGroup"
         || refusal.code() == "ValidationError"
-            && ["does not exist", "not found", "may not be valid"].iter().any(says)
+            && ["does not exist", "not found", "Could not find", "may not be valid"].iter().any(says)
 }
 
 #[cfg(test)]
@@ -50,12 +50,14 @@ mod tests {
     #[tokio::test]
     async fn what_auto_scaling_does_not_see_yet_is_asked_for_again() {
         let calls = AtomicU32::new(0);
+        let version = "Could not find the specified version 2 for the launch template 'lt-1'";
         let call = async || match calls.fetch_add(1, Ordering::Relaxed) {
             0 => Err(unseen("lt-1")),
+            1 => Err(Refusal::of("ValidationError", version)),
             _ => Ok(()),
         };
         assert_eq!(once_seen(&["subnet-1".into()], call).await, Ok(()));
-        assert_eq!(calls.into_inner(), 2);
+        assert_eq!(calls.into_inner(), 3);
     }
 
     #[tokio::test]

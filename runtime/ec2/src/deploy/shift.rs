@@ -3,15 +3,23 @@ use super::seen::once_seen;
 use super::works::Works;
 use super::world::World;
 use crate::aws::Refusal;
-use aws_sdk_elasticloadbalancingv2::types::{Listener, TargetHealthStateEnum};
-use kiln::LoadBalancer;
+use aws_sdk_elasticloadbalancingv2::types::{Listener, ProtocolEnum, TargetHealthStateEnum};
+use kiln::{LoadBalancer, LoadBalancerKind};
 use kiln_engine::Error;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// How long a load balancer is given until all parts of it forward as it was told. AWS says that it is quick, and not how
-/// quick; a part that still forwards to servers that have left answers 503.
-const KNOWN_AFTER: Duration = Duration::from_secs(10);
+/// How long a load balancer is given until all parts of it forward as it was told. Of one for applications AWS says that it
+/// is quick, and not how quick; a part that still forwards to servers that have left answers 503. One for networks takes
+/// minutes: ECS, which knows both, counts with ten
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/nlb-resources-for-blue-green.html>), and people have seen
+/// more than one.
+fn known_after(kind: LoadBalancerKind) -> Duration {
+    match kind {
+        LoadBalancerKind::Application => Duration::from_secs(10),
+        LoadBalancerKind::Network => Duration::from_secs(120),
+    }
+}
 
 /// A load balancer takes no greater weights.
 const GREATEST: i32 = 999;
@@ -61,15 +69,19 @@ impl Works<'_> {
             let to = without(before.clone(), &others);
             if to != before {
                 self.forward(&listener, &to).await?;
-                self.until_known().await;
+                let kind = match listener.protocol() {
+                    Some(ProtocolEnum::Http | ProtocolEnum::Https) => LoadBalancerKind::Application,
+                    _ => LoadBalancerKind::Network,
+                };
+                self.until_known(kind).await;
             }
         }
         Ok(())
     }
 
-    /// Waits until the load balancer forwards as it was told.
-    pub(super) async fn until_known(self) {
-        tokio::time::sleep(KNOWN_AFTER).await;
+    /// Waits until a load balancer forwards as it was told.
+    pub(super) async fn until_known(self, kind: LoadBalancerKind) {
+        tokio::time::sleep(known_after(kind)).await;
     }
 
     /// The listeners that forward to target groups. One that is gone has none.

@@ -29,7 +29,7 @@ pub(super) fn launch(deployment: &DeploymentNode, image: &str) -> Traits {
     let traits = [
         ("image", Some(image.to_owned())),
         ("instance_type", Some(target.instance_type.clone())),
-        ("subnets", Some(subnets(&target.subnets))),
+        ("subnets", Some(server_subnets(deployment))),
         ("security_groups", Some(list(&target.security_groups, OWN_SECURITY))),
         ("instance_profile", target.instance_profile.clone()),
         ("volume", Some(volume(target.volume.as_ref()))),
@@ -70,6 +70,17 @@ pub(super) fn front(deployment: &DeploymentNode) -> Traits {
         say("ports", ports(deployment.ports.iter().copied()));
     }
     front
+}
+
+/// A load balancer forwards only to the zones in which it stands itself.
+fn server_subnets(deployment: &DeploymentNode) -> String {
+    let kiln::TargetNode::Ec2(target) = &deployment.target;
+    match &deployment.load_balancer {
+        Some(LoadBalancer::Made(made)) if target.subnets.is_empty() && !made.subnets.is_empty() => {
+            format!("{DEFAULT_SUBNETS}, in the zones of {}", subnets(&made.subnets))
+        }
+        _ => subnets(&target.subnets),
+    }
 }
 
 /// Those of the balancer, or else those of the servers.

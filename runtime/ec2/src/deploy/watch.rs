@@ -14,9 +14,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long a failed launch may be the last thing that Auto Scaling tried. It goes on in another zone at once, where
-/// there is one; trying the same again takes it minutes.
-const TRIES_AGAIN_WITHIN: Duration = Duration::from_secs(5);
+/// How long a failed launch may be the last thing that Auto Scaling tried. It goes on in another zone, where there is one,
+/// within some ten seconds; trying the same again takes it minutes.
+const TRIES_AGAIN_WITHIN: Duration = Duration::from_secs(30);
 
 /// How many reads must not show a group, one after the other, until it counts as not there.
 const AGREEING: u32 = 3;
@@ -34,6 +34,9 @@ struct Watch<'a> {
     targets: BTreeMap<String, (Follower, Option<Arc<Targets>>)>,
     asking: Option<Asking>,
     failed: Option<(Failure, Instant)>,
+    /// The failed launch that was the last one when the group was read first, if it has servers: what it failed for may have
+    /// been put right since. Empty: there was none.
+    old: Option<String>,
 }
 
 impl Works<'_> {
@@ -62,6 +65,7 @@ impl Works<'_> {
             targets: BTreeMap::new(),
             asking,
             failed: None,
+            old: None,
         };
         let (mut last, mut has_looked) = (None, false);
         let over = tokio::time::sleep(within);
@@ -201,15 +205,20 @@ impl Watch<'_> {
                 *targets = read(seen);
             }
         }
-        self.failed =
-            match (self.group.as_ref().and_then(|group| group.failure.clone()), self.failed.take())
-            {
-                (Some(failure), Some((known, since))) if known.message == failure.message => {
-                    Some((failure, since))
-                }
-                (Some(failure), _) => Some((failure, Instant::now())),
-                (None, _) => None,
-            };
+        let failure = self.group.as_ref().and_then(|group| group.failure.clone());
+        if let (None, Some(group)) = (&self.old, &self.group) {
+            let is_begun = !group.group.instances().is_empty();
+            let id = failure.as_ref().filter(|_| is_begun).map(|failure| failure.id.clone());
+            self.old = Some(id.unwrap_or_default());
+        }
+        let failure = failure.filter(|failure| self.old.as_ref() != Some(&failure.id));
+        self.failed = match (failure, self.failed.take()) {
+            (Some(failure), Some((known, since))) if known.message == failure.message => {
+                Some((failure, since))
+            }
+            (Some(failure), _) => Some((failure, Instant::now())),
+            (None, _) => None,
+        };
         Ok(())
     }
 

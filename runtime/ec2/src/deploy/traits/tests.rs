@@ -114,6 +114,14 @@ fn whatever_servers_start_with_moves_the_launch_traits_and_nothing_else() {
         declared(&aimed(|target| target.subnets = ids.map(Into::into).to_vec()), "ami-1")
     };
     assert_eq!(two(["subnet-1", "subnet-2"]), two(["subnet-2", "subnet-1"]));
+    // Servers that nobody has placed start where their load balancer is.
+    let placed = |subnets: &[&str]| {
+        declared(
+            &balanced(|made| made.subnets = subnets.iter().map(|id| (*id).into()).collect()),
+            "ami-1",
+        )
+    };
+    assert_ne!(placed(&["subnet-1", "subnet-2"]).launch, placed(&["subnet-1"]).launch);
     let other = DeploymentNode { replicas: Replicas { min: 5, desired: 5, max: 5 }, ..web() };
     assert_eq!(declared(&other, "ami-1"), was);
 }
@@ -121,13 +129,12 @@ fn whatever_servers_start_with_moves_the_launch_traits_and_nothing_else() {
 #[test]
 fn whatever_stands_before_servers_moves_the_front_and_rolls_nothing() {
     let was = declared(&web(), "ami-1");
-    let changes: [fn(&mut NewLoadBalancer); 8] = [
+    let changes: [fn(&mut NewLoadBalancer); 7] = [
         |made| made.kind = LoadBalancerKind::Network,
         |made| made.listen = 81,
         |made| made.to = 80,
         |made| made.certificate = Some("arn:aws:acm:x".into()),
         |made| made.internal = true,
-        |made| made.subnets = vec!["subnet-1".into()],
         |made| made.from = vec!["10.0.0.0/8".into()],
         |made| made.drain_ms = 60_000,
     ];
@@ -136,6 +143,16 @@ fn whatever_stands_before_servers_moves_the_front_and_rolls_nothing() {
         assert_ne!(now.front, was.front);
         assert_eq!(now.launch, was.launch);
     }
+    // Of servers that stand where they were told to.
+    let placed = |of: NewLoadBalancer| {
+        let mut web = aimed(|target| target.subnets = vec!["subnet-1".into(), "subnet-2".into()]);
+        web.load_balancer = Some(LoadBalancer::Made(of));
+        declared(&web, "ami-1")
+    };
+    let named = NewLoadBalancer { subnets: vec!["subnet-3".into()], ..balancer() };
+    let (was, now) = (placed(balancer()), placed(named));
+    assert_ne!(now.front, was.front);
+    assert_eq!(now.launch, was.launch);
     let none = DeploymentNode { load_balancer: None, ..web() };
     assert_eq!(text(&front(&none)), "ports: 80, 8080\n");
 }
