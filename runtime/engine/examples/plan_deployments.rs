@@ -210,6 +210,7 @@ fn world(desired: &[Desired]) -> Vec<Observed> {
             launch: launch.clone(),
             running: running.clone(),
             capacity: Capacity { min: 2, desired: 2, max: 2 },
+            declared: Some(2),
             attached: number == 2,
             servers: (0..2).map(|server| instance(number, server)).collect(),
         };

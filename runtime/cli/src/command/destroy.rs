@@ -23,17 +23,22 @@ pub(crate) async fn execute(
     let lease_time = Some(args.change.lease_time());
     let state = super::state(global, &args.change.state, lease_time, &recipes).await?;
     let mut regions = look(global, &args.names, &recipes, &interrupted).await?;
-    // A recipe may say another region than when it was deployed: then the environment's is meant.
-    if let Ok(region) = elsewhere(global, &recipes, &interrupted).await
-        && regions.iter().all(|known| known.name != region.name)
-    {
-        regions.push(region);
+    // A recipe may say another region than when it was deployed.
+    let mut others = match recipes.document.deployments() {
+        [] => Vec::new(),
+        _ => deployments::regions(global, &recipes.of(&[]), false, &interrupted).await?,
+    };
+    others.extend(elsewhere(global, &recipes, &interrupted).await.ok());
+    for other in others {
+        if regions.iter().all(|known| known.name != other.name) {
+            regions.push(other);
+        }
     }
     if let Some(asked) = &args.region {
         let known: Vec<String> = regions.iter().map(|one| format!("`{}`", one.name)).collect();
         regions.retain(|region| region.name == *asked);
         if regions.is_empty() {
-            let message = format!("`{asked}` is neither the recipe's region nor the environment's");
+            let message = format!("`{asked}` is no region of the recipes, nor the environment's");
             let known = known.join(" and ");
             let help = format!("these are {known}; for another one set `AWS_REGION={asked}`");
             return Err(one(Error::input(message).help(help)));

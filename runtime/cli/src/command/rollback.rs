@@ -51,9 +51,8 @@ pub(crate) async fn execute(
     let options = deployments::options(&args.change, 1, false, interrupted);
     let run =
         Run { state: state.as_ref(), events: &|event| report.event(event), options: &options };
-    // What was agreed to, whoever deploys meanwhile; but first comes what somebody has left.
-    let to = if intent.is_none() { Some(to) } else { args.to };
-    let outcome = run.rollback(region.deployer.as_ref(), &args.name, to).await;
+    // What was agreed to, whoever deploys meanwhile.
+    let outcome = run.rollback(region.deployer.as_ref(), &args.name, Some(to)).await;
     let (deployed, failed) = match &outcome {
         Outcome::Deployed { .. } | Outcome::Adjusted { .. } => (1, 0),
         Outcome::Unchanged => (0, 0),

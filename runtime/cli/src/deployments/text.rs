@@ -58,11 +58,7 @@ fn deployments(plan: &Plan, several: bool, report: &Report) {
     };
     let width = shown.iter().map(|planned| name(planned).chars().count()).max().unwrap_or(0);
     for planned in &shown {
-        report.text(&format!(
-            "{:width$}  {}",
-            name(planned),
-            change(&planned.deployment, &planned.change)
-        ));
+        report.text(&format!("{:width$}  {}", name(planned), change(planned, &planned.change)));
         planned.reasons.iter().for_each(|reason| report.text(&format!("  {reason}")));
     }
     if quiet > NAMED {
@@ -75,7 +71,7 @@ fn is_quiet(planned: &PlannedDeployment) -> bool {
 }
 
 /// What is done, as a predicate of the deployment.
-fn change(name: &str, change: &Change) -> String {
+fn change(planned: &PlannedDeployment, change: &Change) -> String {
     match change {
         Change::Nothing => "no change".into(),
         Change::Create { to } => format!("is created: generation {to}"),
@@ -90,11 +86,15 @@ fn change(name: &str, change: &Change) -> String {
             format!("goes on with generation {generation}, which was begun")
         }
         Change::Unfinished { generation, goes_on: false, then } => {
-            let then = self::change(name, then);
+            let then = self::change(planned, then);
             format!("undoes generation {generation}, which was begun; then {then}")
         }
         Change::Orphan { .. } => {
-            format!("runs and is not in the recipes: `destroy {name}` removes it")
+            // It may run in another region too, where it is.
+            let PlannedDeployment { deployment, place, .. } = planned;
+            format!(
+                "runs and is not in the recipes: `destroy {deployment} --region {place}` removes it"
+            )
         }
     }
 }

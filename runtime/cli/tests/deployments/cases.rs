@@ -94,6 +94,7 @@ fn many() {
         launch: Default::default(),
         running: Default::default(),
         capacity: Capacity { min: 2, desired: 2, max: 2 },
+        declared: 2,
         attached: true,
     };
     let one = project.run(of([project.deployment("d0", "t3.micro")]), &["deploy", "--yes"]);
@@ -277,7 +278,7 @@ fn orphan() {
     project.run(both, &["deploy", "--yes"]).ended(0);
     let document = || of([project.deployment("production", "t3.micro")]);
     let plan = project.run(document(), &["plan", "--detailed-exitcode"]).ended(0).stdout;
-    assert!(plan.contains("`destroy old` removes it"), "{plan}");
+    assert!(plan.contains("`destroy old --region eu-west-1` removes it"), "{plan}");
     project.run(document(), &["deploy", "--yes"]).ended(0);
     assert_eq!(project.world().groups.len(), 2);
     let destroyed = project.run(document(), &["destroy", "old", "--yes"]).ended(0);

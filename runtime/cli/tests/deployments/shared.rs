@@ -87,6 +87,15 @@ fn destroy_elsewhere() {
     let mistyped = ["destroy", "production", "--yes", "--region", "us-est-1"];
     let refused = project.run(at("us-east-1"), &mistyped).ended(1);
     assert!(refused.stderr.contains("these are `us-east-1` and `eu-west-1`"), "{}", refused.stderr);
+    // Nor need the environment say where it was, where other recipes do.
+    let both = || {
+        let target = |region| target::ec2().region(region).instance_type("t3.micro");
+        let [moved, stays] = [("production", "us-east-1"), ("staging", "eu-west-1")]
+            .map(|(name, region)| project.deployment(name, "t3.micro").target(target(region)));
+        of([moved, stays])
+    };
+    let plan = project.run(both(), &["plan"]).ended(0).stdout;
+    assert!(plan.contains("`destroy production --region eu-west-1` removes it"), "{plan}");
     let gone = project.run(at("us-east-1"), &["destroy", "production", "--yes"]).ended(0);
     assert!(gone.stdout.contains("is destroyed in eu-west-1"), "{}", gone.stdout);
     assert!(project.world().groups.is_empty());

@@ -29,6 +29,7 @@ pub struct Group {
     pub launch: Traits,
     pub running: Traits,
     pub capacity: Capacity,
+    pub declared: u32,
     pub attached: bool,
 }
 
@@ -237,7 +238,9 @@ impl Deployer for Servers {
             self.declared(launch.deployment, launch.image);
         let deployment = launch.deployment.name.clone();
         let (number, capacity, attached) = (launch.generation, launch.capacity, false);
-        let group = Group { deployment, number, launch: start, running, capacity, attached };
+        let declared = launch.deployment.replicas.desired;
+        let group =
+            Group { deployment, number, launch: start, running, capacity, declared, attached };
         change(|world| world.groups.push(group));
         Ok(())
     }
@@ -252,6 +255,7 @@ impl Deployer for Servers {
         change(|world| {
             of(world, &deployment.name, generation, |group| {
                 (group.capacity, group.running) = (capacity, running);
+                group.declared = deployment.replicas.desired;
             });
         });
         Ok(())
@@ -314,7 +318,8 @@ impl Deployer for Servers {
 }
 
 fn generation(group: &Group) -> Generation {
-    let Group { deployment, number, launch, running, capacity, attached } = group.clone();
+    let Group { deployment, number, launch, running, capacity, declared, attached } = group.clone();
+    let declared = Some(declared);
     let id = format!("{deployment}-g{number}");
     let server = |index| Server {
         id: format!("i-{deployment}-{number}-{index}"),
@@ -323,5 +328,5 @@ fn generation(group: &Group) -> Generation {
     };
     let servers = (1..=capacity.desired).map(server).collect();
     let image = launch.get("image").cloned().unwrap_or_default();
-    Generation { number, id, image, launch, running, capacity, attached, servers }
+    Generation { number, id, image, launch, running, capacity, declared, attached, servers }
 }

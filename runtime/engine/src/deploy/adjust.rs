@@ -1,5 +1,5 @@
 use super::Outcome;
-use super::compare::{ill, kept, wanted};
+use super::compare::{ill, is_edited, kept, wanted};
 use super::goal::Goal;
 use super::replace::and;
 use super::standing::Standing;
@@ -28,10 +28,11 @@ impl Turn<'_> {
             // What is undone from here on is undone to this.
             self.lease.record(&entry).await?;
         }
-        let then = standing.entry(number).map(|entry| entry.deployment.replicas);
-        let capacity = wanted(node.replicas, then, Some(current.capacity));
+        let capacity = wanted(node.replicas, current.declared, Some(current.capacity));
         let switch = Switch::new(self, goal, number, &[], capacity);
-        let resizes = current.capacity != capacity || current.running != goal.declared.running;
+        let resizes = current.capacity != capacity
+            || current.running != goal.declared.running
+            || is_edited(node.replicas, current.declared);
         if resizes {
             switch.resize(current.attached, current.capacity, capacity).await?;
         }

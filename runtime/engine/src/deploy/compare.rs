@@ -44,18 +44,27 @@ pub(super) fn compare(
     if !generation.attached {
         adjusts.push(Reason::Detached { generation: generation.number });
     }
-    let then = entry.map(|entry| entry.deployment.replicas);
-    let capacity = wanted(goal.node.replicas, then, Some(generation.capacity));
+    let replicas = goal.node.replicas;
+    let capacity = wanted(replicas, generation.declared, Some(generation.capacity));
     let moved = generation.capacity != capacity;
+    // Also where what moves it has moved it there already: it is written down, and counts no second time.
+    let edited = is_edited(replicas, generation.declared);
     let others = generation.running != declared.running || *front != declared.front;
-    if moved || others {
+    if moved || edited || others {
         // What was declared then is only worked out where something differs.
         let prior: Option<Declared> =
             entry.map(|entry| deployer.declared(&entry.deployment, &entry.image));
         if moved {
-            let drift = then == Some(goal.node.replicas);
+            let drift = entry.is_some_and(|entry| entry.deployment.replicas == replicas);
             let runs = generation.capacity;
             adjusts.push(Reason::Capacity { runs, declared: capacity, drift });
+        }
+        if edited {
+            let (runs, declared) = (generation.declared, Some(replicas.desired));
+            let drift = entry.is_some_and(|entry| entry.deployment.replicas == replicas);
+            let [runs, declared] = [runs, declared].map(|servers| servers.map(|n| n.to_string()));
+            let name = "desired".to_owned();
+            adjusts.push(Reason::Running(Difference { name, runs, declared, drift }));
         }
         let prior = prior.as_ref();
         let found = differences(front, &declared.front, prior.map(|prior| &prior.front));
@@ -81,18 +90,19 @@ pub(super) fn is_intended(goal: &Goal<'_>, intent: &Intent, history: &[HistoryEn
 
 /// How many servers a generation is to have. Where something may move the number, it stays where that has put it, until
 /// another one is declared than `then`.
-pub(super) fn wanted(
-    replicas: Replicas,
-    then: Option<Replicas>,
-    now: Option<Capacity>,
-) -> Capacity {
+pub(super) fn wanted(replicas: Replicas, then: Option<u32>, now: Option<Capacity>) -> Capacity {
     let Replicas { min, desired, max } = replicas;
-    let is_edited = then.is_some_and(|then| then.desired != desired);
     let desired = match now {
-        Some(now) if min < max && !is_edited => now.desired.clamp(min, max),
+        Some(now) if min < max && !is_edited(replicas, then) => now.desired.clamp(min, max),
         _ => desired,
     };
     Capacity { min, desired, max }
+}
+
+/// Whether another number is declared than `then`, within bounds in which something may move it.
+pub(super) fn is_edited(replicas: Replicas, then: Option<u32>) -> bool {
+    let Replicas { min, desired, max } = replicas;
+    min < max && then.is_some_and(|then| then != desired)
 }
 
 /// How many servers had the traffic before a run began that has not ended: it may have shrunk them.

@@ -62,8 +62,17 @@ pub(super) fn world(observed: Option<&Observed>) -> Digest {
     };
     hash.traits(front);
     for generation in generations {
-        let Generation { number, id, image, launch, running, capacity, attached, servers: _ } =
-            generation;
+        let Generation {
+            number,
+            id,
+            image,
+            launch,
+            running,
+            capacity,
+            declared,
+            attached,
+            servers: _,
+        } = generation;
         hash.number(u64::from(*number));
         hash.text(id);
         hash.text(image);
@@ -72,6 +81,7 @@ pub(super) fn world(observed: Option<&Observed>) -> Digest {
         let moves = capacity.min < capacity.max;
         let desired = if moves { 0 } else { capacity.desired };
         hash.numbers([capacity.min, desired, capacity.max]);
+        hash.number(declared.map_or(0, |declared| u64::from(declared) + 1));
         hash.number(u64::from(*attached));
     }
     hash.end()

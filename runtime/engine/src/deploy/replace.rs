@@ -42,8 +42,7 @@ impl Turn<'_> {
         let now = serving
             .max_by_key(|found| found.capacity.desired)
             .or_else(|| generations.iter().find(|found| found.attached));
-        let then = now.and_then(|found| standing.entry(found.number));
-        let then = then.map(|entry| entry.deployment.replicas);
+        let then = now.filter(|found| found.number != to).and_then(|found| found.declared);
         let now = now.map(|found| before(found.capacity, reading.intent.as_ref()));
         let capacity = wanted(goal.node.replicas, then, now);
         let mut switch = Switch::new(self, goal, to, &generations, capacity);
@@ -58,6 +57,9 @@ impl Turn<'_> {
             }
         }
         switch.kept = kept;
+        let unfinished = standing.unfinished.as_ref();
+        switch.switched =
+            unfinished.is_some_and(|found| found.switched && found.generation.number == to);
         switch.regained = lost.is_some();
         switch.served = standing.served();
         let mut ending = self.entry(goal, to, action, why.join("; "));

@@ -87,7 +87,7 @@ impl Turn<'_> {
 pub fn earlier<'a>(
     deployment: &str,
     generations: impl IntoIterator<Item = &'a Generation>,
-    past: (&'a [HistoryEntry], Option<&Intent>),
+    past: (&'a [HistoryEntry], Option<&'a Intent>),
     to: Option<u32>,
 ) -> Result<&'a HistoryEntry, Error> {
     let (history, intent) = past;
@@ -109,6 +109,12 @@ pub fn earlier<'a>(
     };
     if let Some(entry) = history.iter().rfind(wanted) {
         return Ok(entry);
+    }
+    // One that is gone is made again under a number of its own, of which there is no history before it serves.
+    let begun = intent.filter(|intent| intent.ending.action == "rollback");
+    let begun = begun.filter(|intent| to.is_none_or(|to| to == intent.generation));
+    if let Some(intent) = begun {
+        return Ok(&intent.ending);
     }
     let served = history.iter().filter(|entry| entry.failure.is_none());
     let known: BTreeSet<u32> =

@@ -67,7 +67,9 @@ impl Switch<'_> {
             }
             surplus -= takes;
             let left = held(old.capacity.desired - takes);
-            self.turn.resize(self.node, old.number, left).await?;
+            // With the tags that it has: it may have to serve as before.
+            let node = self.served.unwrap_or(self.node);
+            self.turn.resize(node, old.number, left).await?;
         }
         Ok(())
     }

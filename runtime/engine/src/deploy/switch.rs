@@ -1,8 +1,9 @@
+use super::compare::is_edited;
 use super::goal::Goal;
 use super::turn::{Turn, healthy};
 use super::unhealthy::Missed;
 use crate::Error;
-use crate::driver::{Capacity, Generation, Launch, Waited};
+use crate::driver::{Capacity, Generation, Launch, Server, ServerHealth, Waited};
 use crate::event::DeployPhase;
 use kiln::{DeploymentNode, Strategy};
 use std::sync::{Mutex, PoisonError};
@@ -65,7 +66,7 @@ impl<'a> Switch<'a> {
             to,
             from: old.map(before).collect(),
             capacity,
-            floor: goal.node.replicas.min.min(healthy),
+            floor: goal.node.replicas.min.max(1).min(healthy),
             kept: false,
             is_new: generations.iter().all(|found| found.number != to),
             served: None,
@@ -142,7 +143,9 @@ impl<'a> Switch<'a> {
             self.turn.launch(&launch).await?;
         }
         match found {
-            Some(found) if found.capacity != capacity => {
+            Some(found)
+                if found.capacity != capacity || is_edited(self.node.replicas, found.declared) =>
+            {
                 self.resize(found.attached, found.capacity, capacity).await
             }
             _ => Ok(()),
@@ -150,22 +153,29 @@ impl<'a> Switch<'a> {
     }
 
     /// Makes how many servers it has. Where it has traffic and gets fewer, only when enough healthy ones stay even if those
-    /// that go are healthy; or when there are none to lose.
+    /// that go are healthy; or when there are none to lose. Who was asked for and never came does not go.
     pub(super) async fn resize(
         &self,
         attached: bool,
         now: Capacity,
         capacity: Capacity,
     ) -> Result<(), Error> {
-        let go = now.desired.saturating_sub(capacity.desired);
-        if attached && go > 0 {
-            let needed = go + capacity.min;
+        if attached && now.desired > capacity.desired {
+            let least = capacity.min.max(1).min(capacity.desired);
+            let needed = |generation: &Generation| match present(generation) {
+                there if there > capacity.desired => there - capacity.desired + least,
+                _ => 0,
+            };
             let enough = |generation: Option<&Generation>| {
-                generation.map(healthy).is_some_and(|count| count == 0 || count >= needed)
+                generation.is_some_and(|found| {
+                    let count = healthy(found);
+                    count == 0 || count >= needed(found)
+                })
             };
             let waited = self.turn.watch(self.node, self.to, within(self.node), &enough).await?;
             if let Waited::OutOfTime(last) = waited {
-                return Err(self.unhealthy(last.as_ref(), needed, Missed::Within).await);
+                let of = last.as_ref().map_or(least, needed);
+                return Err(self.unhealthy(last.as_ref(), of, Missed::Within).await);
             }
         }
         self.turn.resize(self.node, self.to, capacity).await
@@ -234,6 +244,12 @@ impl<'a> Switch<'a> {
     pub(super) fn deadline(&self) -> Instant {
         Instant::now() + within(self.node)
     }
+}
+
+/// How many servers are there and stay, healthy or not.
+fn present(generation: &Generation) -> u32 {
+    let stays = |server: &&Server| server.health != ServerHealth::Leaving;
+    u32::try_from(generation.servers.iter().filter(stays).count()).unwrap_or(u32::MAX)
 }
 
 /// Within which time all servers of a new generation must be healthy.

@@ -24,6 +24,10 @@ impl Switch<'_> {
         }
         let new = self.turn.look_at(self.node, self.to).await?;
         if let Some(new) = new.filter(|new| new.attached) {
+            if self.from.is_empty() && self.kept {
+                // It has served before, and nobody else does: ill servers may get well, none cannot.
+                return Ok(Undone::StillServes);
+            }
             if healthy(&new) > 0 && !self.may_go().await? {
                 // Red/black, it has got none of it yet.
                 self.turn.share(self.node, self.to).await?;
@@ -45,7 +49,8 @@ impl Switch<'_> {
         let found = self.turn.look_at(self.node, old.generation).await?;
         match found {
             Some(found) if found.attached && found.capacity.desired < old.capacity.desired => {
-                self.turn.resize(self.node, old.generation, old.capacity).await
+                let node = self.served.unwrap_or(self.node);
+                self.turn.resize(node, old.generation, old.capacity).await
             }
             _ => Ok(()),
         }

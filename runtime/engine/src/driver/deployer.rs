@@ -217,6 +217,9 @@ pub struct Generation {
     pub running: Traits,
     /// How many servers it is to have.
     pub capacity: Capacity,
+    /// How many were declared when it was made or resized last, whatever has moved their number since. `None`: nobody
+    /// knows.
+    pub declared: Option<u32>,
     /// Whether traffic reaches it. Where nobody hands traffic out, whether it is the one that counts.
     pub attached: bool,
     /// Its servers.

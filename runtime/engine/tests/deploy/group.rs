@@ -21,6 +21,7 @@ pub struct Group {
     pub launch: Traits,
     pub running: Traits,
     pub capacity: Capacity,
+    pub declared: u32,
     pub attached: bool,
     /// What it stands behind, where it has traffic.
     pub behind: Traits,
@@ -55,6 +56,7 @@ impl Group {
             launch: self.launch.clone(),
             running: self.running.clone(),
             capacity: self.capacity,
+            declared: Some(self.declared),
             attached: self.attached,
             servers: servers.collect(),
         }

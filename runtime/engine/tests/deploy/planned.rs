@@ -175,11 +175,19 @@ fn another_declared_number_is_gone_to_once_and_then_left_to_what_moves_it() {
         |generation| bench.world.lock().groups[&("web".to_owned(), generation)].capacity.desired;
     moves_to(1, 4);
     let plan = bench.plan(&[declared(3, 1)]);
-    assert_eq!(lines(&plan), ["capacity: 4 (2 to 6) → 3 (2 to 6)"]);
+    assert_eq!(lines(&plan), ["capacity: 4 (2 to 6) → 3 (2 to 6)", "desired: 2 → 3"]);
     bench.deploy(&[declared(3, 1)]).unwrap();
     assert_eq!(has(1), 3);
     moves_to(1, 5);
     assert_eq!(bench.plan(&[declared(3, 1)]).deployments[0].change, Change::Nothing);
+    // What stands there already is written down, and not gone to later.
+    assert_eq!(lines(&bench.plan(&[declared(5, 1)])), ["desired: 3 → 5"]);
+    bench.deploy(&[declared(5, 1)]).unwrap();
+    moves_to(1, 4);
+    assert_eq!(bench.plan(&[declared(5, 1)]).deployments[0].change, Change::Nothing);
+    moves_to(1, 5);
+    bench.deploy(&[declared(3, 1)]).unwrap();
+    moves_to(1, 5);
     bench.deploy(&[declared(3, 2)]).unwrap();
     assert_eq!(has(2), 5, "as many as had the traffic");
     bench.deploy(&[declared(6, 3)]).unwrap();
@@ -188,6 +196,10 @@ fn another_declared_number_is_gone_to_once_and_then_left_to_what_moves_it() {
     bench.rollback("web", None).unwrap();
     assert_eq!(has(2), 4, "a rollback is of the image, not of the number");
     assert_eq!(bench.plan(&[declared(6, 2)]).deployments[0].change, Change::Nothing);
+    // Nor where the one that is kept happens to have as many.
+    bench.rollback("web", None).unwrap();
+    assert_eq!(has(3), 4);
+    assert_eq!(bench.plan(&[declared(6, 3)]).deployments[0].change, Change::Nothing);
 }
 
 #[test]

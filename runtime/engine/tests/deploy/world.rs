@@ -250,6 +250,7 @@ impl Deployer for World {
             launch: traits,
             running,
             capacity: launch.capacity,
+            declared: launch.deployment.replicas.desired,
             attached: false,
             behind: Traits::new(),
             machines: Vec::new(),
@@ -270,6 +271,7 @@ impl Deployer for World {
         let running = self.declared(deployment, "").running;
         if let Some(group) = self.lock().groups.get_mut(&key(deployment, generation)) {
             (group.capacity, group.running) = (capacity, running);
+            group.declared = deployment.replicas.desired;
             // The healthy ones go first: the worst that can happen.
             group.machines.sort_by_key(|machine| (!machine.ill, machine.age));
             group.machines.truncate(capacity.desired as usize);

@@ -1,8 +1,8 @@
 use crate::Fault;
 
 /// How many tags a recipe may give: AWS takes 50 on a resource, and Kiln marks what it makes with its own, an Auto
-/// Scaling group with 15.
-const MOST_TAGS: usize = 35;
+/// Scaling group with 16.
+const MOST_TAGS: usize = 34;
 
 /// The most bytes of user data that EC2 takes, before base64 (`RunInstances`).
 const MOST_USER_DATA: usize = 16 * 1024;
