@@ -62,7 +62,9 @@ pub(crate) async fn execute(
         return Err(one(Error::interrupted().help("what was baked stays; nothing was deployed")));
     }
     let jobs = global.jobs.map_or_else(|| jobs(&survey), usize::from);
-    let options = deployments::options(&args.change, jobs, file.is_some(), interrupted);
+    // What somebody has looked at is what was agreed to; `--yes` is for whatever the recipes say.
+    let exact = file.is_some() || !global.yes;
+    let options = deployments::options(&args.change, jobs, exact, interrupted);
     for name in unbaked(&survey) {
         report.warning(&format!("`{name}` stays as it is: its image was not baked"));
     }

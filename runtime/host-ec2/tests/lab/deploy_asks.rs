@@ -27,6 +27,17 @@ fn deploy_asks_and_destroy_lists_everything_and_wants_the_name() {
     asked.until("Deploy? [y/N] ");
     asked.types("y");
     assert_eq!(asked.end(), Some(0));
+
+    // While one thinks about it, somebody else deploys: that is not what was agreed to.
+    let two = serde_json::to_vec(&recipes([told(page(&project), "two")])).unwrap();
+    std::fs::write(project.path("two.json"), two).unwrap();
+    let mut asked = Terminal::of(&lab, &project, "deploy --store store <two.json");
+    let screen = asked.until("Deploy? [y/N] ");
+    assert!(screen.contains("rolls: generation 1 → 2"), "{screen}");
+    fleet.run(&told(page(&project), "three"), &["deploy", "--yes"]).done();
+    asked.types("y");
+    asked.until("has changed since the plan");
+    assert_eq!(asked.end(), Some(1));
     let there = fleet.left();
     assert!(there.len() > 6, "{there:?}");
 
