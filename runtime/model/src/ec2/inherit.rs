@@ -143,7 +143,7 @@ mod tests {
             problems,
             [
                 "`iops` of 5000 is more than the 4000 that the volume's size allows",
-                "50 tags are too many, expected at most 35",
+                "50 tags are too many, expected at most 34",
             ]
         );
     }
