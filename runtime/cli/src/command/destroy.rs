@@ -40,7 +40,10 @@ pub(crate) async fn execute(
         if regions.is_empty() {
             let message = format!("`{asked}` is no region of the recipes, nor the environment's");
             let known = known.join(" and ");
-            let help = format!("these are {known}; for another one set `AWS_REGION={asked}`");
+            let help = match kiln::rules::region(asked) {
+                Ok(()) => format!("these are {known}; for another one set `AWS_REGION={asked}`"),
+                Err(_) => format!("these are {known}"),
+            };
             return Err(one(Error::input(message).help(help)));
         }
     }

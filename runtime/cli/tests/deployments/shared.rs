@@ -87,6 +87,7 @@ fn destroy_elsewhere() {
     let mistyped = ["destroy", "production", "--yes", "--region", "us-est-1"];
     let refused = project.run(at("us-east-1"), &mistyped).ended(1);
     assert!(refused.stderr.contains("these are `us-east-1` and `eu-west-1`"), "{}", refused.stderr);
+    assert!(!refused.stderr.contains("AWS_REGION"), "{}", refused.stderr);
     // Nor need the environment say where it was, where other recipes do.
     let both = || {
         let target = |region| target::ec2().region(region).instance_type("t3.micro");
