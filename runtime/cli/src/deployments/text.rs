@@ -90,7 +90,7 @@ fn change(planned: &PlannedDeployment, change: &Change) -> String {
             format!("undoes generation {generation}, which was begun; then {then}")
         }
         Change::Orphan { .. } => {
-            // It may run in another region too, where it is.
+            // In another region the recipes may have one of the same name.
             let PlannedDeployment { deployment, place, .. } = planned;
             format!(
                 "runs and is not in the recipes: `destroy {deployment} --region {place}` removes it"

@@ -48,9 +48,9 @@ impl Front<'_> {
 }
 
 impl<'a> Works<'a> {
-    /// Where servers start, of a network: where nobody has named that, in the zones of their load balancer, which forwards
-    /// to no other.
-    pub(super) async fn before_balancer(self, network: Network) -> Result<Network, Error> {
+    /// In which of a network's subnets servers start: where nobody has named any, in the zones of their load balancer, which
+    /// forwards to no other.
+    pub(super) async fn behind_balancer(self, network: Network) -> Result<Network, Error> {
         match &self.deployment.load_balancer {
             Some(LoadBalancer::Made(made))
                 if self.target().subnets.is_empty() && !made.subnets.is_empty() =>

@@ -38,7 +38,7 @@ impl Works<'_> {
         let (network, image) = tokio::try_join!(
             async {
                 let network = Network::of(self.aws(), &target.subnets, self.origin()).await?;
-                let network = self.before_balancer(network).await?;
+                let network = self.behind_balancer(network).await?;
                 network.offering(self.aws(), &target.instance_type, self.origin()).await
             },
             self.image(launch.image),
